@@ -1,0 +1,1 @@
+"""Where models come from: `base` says what a catalogue is."""

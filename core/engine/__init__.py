@@ -1,0 +1,1 @@
+"""Runs a plan: what to measure, and how the numbers are taken."""

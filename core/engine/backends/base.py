@@ -1,0 +1,42 @@
+"""What a backend is: a runtime that loads a model and runs batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.records import Protocol as MeasuringProtocol
+from core.records import Variant
+from core.tasks.base import Encoding, Task
+
+
+class Session(Protocol):
+    """A loaded model, ready to run. Lives inside the worker process."""
+
+    tokenizer: Any
+    model_labels: tuple[str, ...]
+    """The model's label names in order of id; empty where it has none."""
+
+    def forward(self, batch: Sequence[Encoding]) -> Any:
+        """Pad, move to the device, run. Returns what the task's `forward` returns; the device is synchronised."""
+        ...
+
+    def device_peak_bytes(self) -> int | None:
+        """Most device memory allocated since loading began; None where memory is the process's own."""
+        ...
+
+
+class Backend(Protocol):
+    """A runtime."""
+
+    name: str
+    title: str
+
+    def unsupported(self, variant: Variant) -> str | None:
+        """Why this machine cannot run the variant, in a sentence; None where it can. Cheap: imports no runtime."""
+        ...
+
+    def load(self, folder: Path, task: Task, variant: Variant, protocol: MeasuringProtocol) -> Session:
+        """Load a checkpoint from a local folder. Raises TrialFailed (kinds `load`, `unsupported`, `out_of_memory`)."""
+        ...

@@ -1,0 +1,1 @@
+"""One file per format, ending in `FORMAT = …`; `bundle` puts them together."""
