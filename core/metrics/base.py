@@ -46,7 +46,9 @@ class Metric(Protocol):
         """Sufficient statistics, shape (n, k): row i depends on answer i and reference i alone."""
         ...
 
-    def value(self, totals: NDArray[np.float64], labels: Sequence[str], options: Mapping[str, Any]) -> NDArray[np.float64]:
+    def value(
+        self, totals: NDArray[np.float64], labels: Sequence[str], options: Mapping[str, Any]
+    ) -> NDArray[np.float64]:
         """The metric from summed rows: shape (…, k) → (…). Undefined values are NaN."""
         ...
 

@@ -82,7 +82,8 @@ class Task(Protocol):
 
     def forward(self, model: Any, batch: Mapping[str, Any], protocol: MeasuringProtocol) -> Any:
         """Run one padded batch of tensors, already on the model's device. Returns an array on the CPU, one row per input:
-        float logits (n, classes), or generated token ids (n, length)."""
+        float logits (n, classes), or generated token ids (n, length).
+        """
         ...
 
     def decode(self, tokenizer: Any, outputs: Any, context: DecodeContext) -> list[Prediction]:
