@@ -1,1 +1,1 @@
-"""One file per runtime, ending in `BACKEND = …`. The only importers of torch besides the tasks."""
+"""One file per runtime, ending in `BACKEND = …`; `base` says what a backend is. Found by `core.registry.backends()`."""

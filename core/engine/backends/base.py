@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +17,18 @@ class Session(Protocol):
     tokenizer: Any
     model_labels: tuple[str, ...]
     """The model's label names in order of id; empty where it has none."""
+    environment: Mapping[str, Any]
+    """What only the runtime knows: `threads`, `attention`, the GPU it took."""
 
     def forward(self, batch: Sequence[Encoding]) -> Any:
-        """Pad, move to the device, run. Returns what the task's `forward` returns; the device is synchronised."""
+        """Pad, move to the device, run. Returns what the task's `forward` returns; the device is synchronised.
+
+        Raises TrialFailed (kind `out_of_memory`); a smaller batch may be tried after that.
+        """
+        ...
+
+    def device_bytes(self) -> int | None:
+        """Device memory allocated now; None where memory is the process's own."""
         ...
 
     def device_peak_bytes(self) -> int | None:

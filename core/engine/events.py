@@ -1,0 +1,96 @@
+"""What a worker says while it measures, and how that travels: one JSON document per event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core import codec
+from core.records import Failure, LatencySeries
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A new part of the trial begins: `load`, `quality` or `latency`. After `latency` the worker waits for its turn."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The model is in memory and has answered once."""
+
+    seconds: float
+    """Reading the checkpoint; the first call not included."""
+    model_mb: float
+    """Memory over the baseline, MB of 10^6 bytes."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of the quality pass, finished. Sequences run parallel."""
+
+    positions: tuple[int, ...]
+    """Indices into the EvalSet."""
+    predictions: tuple[Any, ...]
+    seconds: float
+    units: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The raw times of one batch size."""
+
+    series: LatencySeries
+
+
+@dataclass(frozen=True)
+class Memory:
+    """`peak` and `model`, MB of 10^6 bytes."""
+
+    mb: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a reader of the results must know."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The trial has ended well; nothing follows."""
+
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The trial has no result; nothing follows."""
+
+    failure: Failure
+
+
+Event = Stage | Loaded | Rows | Latency | Memory | Note | Done | Failed
+
+_KINDS: Mapping[str, type[Event]] = {
+    kind.__name__.lower(): kind for kind in (Stage, Loaded, Rows, Latency, Memory, Note, Done, Failed)
+}
+
+
+def to_json(event: Event) -> bytes:
+    """The event as one line of JSON, without the line end. Raises ValueError for a NaN, which JSON cannot say."""
+    document = {"event": type(event).__name__.lower(), **codec.encode(event)}
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def from_json(data: bytes) -> Event:
+    """The event that `to_json` wrote. Raises ValueError for anything else."""
+    document = json.loads(data)
+    kind = _KINDS.get(document.pop("event", "")) if isinstance(document, dict) else None
+    if kind is None:
+        raise ValueError(f"not an event of a worker: {data[:80]!r}")
+    return codec.decode(kind, document)

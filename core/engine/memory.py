@@ -1,0 +1,66 @@
+"""How much memory a model takes: the process's own, over what it held before, or the device's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from core.engine.backends.base import Session
+
+MB = 1_000_000
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+class MemoryMeter:
+    """Measures from the moment it is made.
+
+    A worker shares some hundred MB of libraries with its fork server: only what comes on top is the model's. On a GPU
+    the runtime's own counters are taken instead, because that is the memory that runs out.
+    """
+
+    def __init__(self) -> None:
+        self._baseline = resident_bytes()
+        _reset_peak()
+
+    def held_mb(self, session: Session) -> float:
+        """MB held now, over the baseline; on a GPU what is allocated there."""
+        device = session.device_bytes()
+        return round((resident_bytes() - self._baseline if device is None else device) / MB, 1)
+
+    def peak_mb(self, session: Session) -> float:
+        """Most MB held at once, over the baseline; on a GPU the most allocated there since loading began."""
+        device = session.device_peak_bytes()
+        return round((peak_resident_bytes() - self._baseline if device is None else device) / MB, 1)
+
+
+def resident_bytes() -> int:
+    """Physical memory of this process, now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak_resident_bytes() -> int:
+    """Most physical memory this process had: since the last reset on Linux, in its whole life elsewhere."""
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Bytes on macOS, kilobytes on the other Unix systems.
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _reset_peak() -> None:
+    """Start the peak from here. Linux only, and not in every container: without it the peak is the whole life's."""
+    try:
+        _CLEAR.write_text("5")
+    except OSError:
+        pass
