@@ -79,10 +79,7 @@ def cpu_name() -> str:
 @cache
 def cores() -> int:
     """Processor cores that this process may use: its affinity, and the quota of its container."""
-    if hasattr(os, "sched_getaffinity"):
-        available = len(os.sched_getaffinity(0))
-    else:
-        available = os.cpu_count() or 1
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = _CPU_QUOTA.read_text().split()
     except (OSError, ValueError):

@@ -45,6 +45,7 @@ class Call:
 
     @property
     def total(self) -> int:
+        """The whole request."""
         return self.preprocess + self.forward + self.postprocess
 
 

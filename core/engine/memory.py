@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -60,7 +61,5 @@ def peak_resident_bytes() -> int:
 
 def _reset_peak() -> None:
     """Start the peak from here. Linux only, and not in every container: without it the peak is the whole life's."""
-    try:
+    with contextlib.suppress(OSError):
         _CLEAR.write_text("5")
-    except OSError:
-        pass

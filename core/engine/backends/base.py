@@ -41,6 +41,8 @@ class Backend(Protocol):
 
     name: str
     title: str
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
 
     def unsupported(self, variant: Variant) -> str | None:
         """Why this machine cannot run the variant, in a sentence; None where it can. Cheap: imports no runtime."""

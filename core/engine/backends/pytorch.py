@@ -1,5 +1,7 @@
 """PyTorch through transformers' Auto classes: CPU, CUDA and Apple GPUs; float32, bfloat16 and float16."""
 
+# ruff: noqa: D102 - Backend and Session in `base` say what the methods do
+
 from __future__ import annotations
 
 import json
@@ -9,15 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.catalog.safety import check_config, check_files
+from core.catalog.safety import check_config, check_files, is_config
 from core.engine import environment
 from core.engine.backends.torch_devices import TorchDevice, open_device
 from core.errors import TrialFailed
 from core.records import Protocol, Variant
 from core.tasks.base import Encoding, Task
-
-DEVICES = ("cpu", "cuda", "mps")
-DTYPES = ("float32", "bfloat16", "float16")
 
 UNLIMITED = 1_000_000
 """A tokenizer without a limit of its own says 10^30."""
@@ -30,12 +29,14 @@ class PyTorch:
 
     name = "torch"
     title = "PyTorch"
+    devices = ("cpu", "cuda", "mps")
+    dtypes = ("float32", "bfloat16", "float16")
 
     def unsupported(self, variant: Variant) -> str | None:
-        if variant.device not in DEVICES:
-            return f"PyTorch here knows no device {variant.device!r}, only {', '.join(DEVICES)}."
-        if variant.dtype not in DTYPES:
-            return f"The backend torch knows no dtype {variant.dtype!r}, only {', '.join(DTYPES)}."
+        if variant.device not in self.devices:
+            return f"The backend torch knows no device {variant.device!r}, only {', '.join(self.devices)}."
+        if variant.dtype not in self.dtypes:
+            return f"The backend torch knows no dtype {variant.dtype!r}, only {', '.join(self.dtypes)}."
         if variant.quantization:
             return f"The backend torch does not quantize; the variant asks for {variant.quantization!r}."
         return self._device_missing(variant.device)
@@ -118,18 +119,21 @@ class TorchSession:
 
 def preflight(folder: Path) -> None:
     """Look at a checkpoint before any library does. Raises TrialFailed, naming the rule that it breaks."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TrialFailed("load", "The checkpoint has no config.json.", "Is this the folder of a model?") from None
-    except (ValueError, OSError) as error:
-        raise TrialFailed("load", f"Its config.json cannot be read: {error}") from None
-    if not isinstance(config, dict):
-        raise TrialFailed("load", f"Its config.json holds a {type(config).__name__}, not an object.")
-    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
-    refusal = check_config(config) or check_files(names)
+    names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    refusals = (check_config(_read_config(folder / name)) for name in names if is_config(name))
+    refusal = next(filter(None, refusals), None) or check_files(names)
     if refusal:
         raise TrialFailed("unsupported", refusal)
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise TrialFailed("load", f"Its {file.name} cannot be read: {error}") from None
+    if not isinstance(config, dict):
+        raise TrialFailed("load", f"Its {file.name} holds a {type(config).__name__}, not an object.")
+    return config
 
 
 def model_labels(config: Any) -> tuple[str, ...]:

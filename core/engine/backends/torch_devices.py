@@ -1,5 +1,7 @@
 """What PyTorch's devices do differently, behind one small seam: waiting for them, and asking for their memory."""
 
+# ruff: noqa: D102 - TorchDevice says what the methods of its kinds do
+
 from __future__ import annotations
 
 from typing import Any, Protocol
