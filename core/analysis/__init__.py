@@ -1,0 +1,11 @@
+"""From the raw rows and times of a run to an answer that a person can defend.
+
+    intervals, timing      one trial's numbers, with what the data can say about them
+    summary                every trial of a run, summarised once: `analyse(run)`
+    paired, ranking        trials against each other, and the rule that picks one
+    report                 all of it as the JSON document other programs read
+    views, versus, classes, rows   the same numbers arranged for a page
+    figures                pictures of views, the only importer of Plotly
+
+Everything here is a pure function of a `RunResult`.
+"""

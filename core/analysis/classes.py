@@ -1,0 +1,96 @@
+"""Where a classifier goes wrong: per-class scores and the confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.analysis.summary import Analysis
+
+OTHER = "(another label)"
+"""What a model said where its label has no partner in the data set."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often each reference got each answer."""
+
+    trial: str
+    name: str
+    labels: tuple[str, ...]
+    """References, down."""
+    answers: tuple[str, ...]
+    """Answers, across: the labels, and `OTHER` where some answer is none of them."""
+    counts: NDArray[np.int64]
+    """Shape (labels, answers)."""
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Rows normalised to 1; NaN for a label that no reference has."""
+        totals = self.counts.sum(axis=1, keepdims=True)
+        shares = np.full(self.counts.shape, np.nan)
+        np.divide(self.counts, totals, out=shares, where=totals > 0)
+        return shares
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One label; NaN where a share of nothing was asked for."""
+
+    label: str
+    support: int
+    """References with this label."""
+    predicted: int
+    """Answers with this label."""
+    precision: float
+    recall: float
+    f1: float
+
+
+def confusion(analysis: Analysis, trial: str) -> Confusion | None:
+    """The confusion matrix of a trial; None for a task without labels or a trial without rows."""
+    summary, evalset = analysis.trial(trial), analysis.run.evalset
+    if not evalset.labels or not len(summary.positions):
+        return None
+    place = {label: index for index, label in enumerate(evalset.labels)}
+    wanted = np.array([place[evalset.references[row]] for row in summary.positions.tolist()])
+    answered = np.array([place.get(answer, len(place)) for answer in summary.answers])
+    width = len(place) + 1
+    counts = np.bincount(wanted * width + answered, minlength=len(place) * width).reshape(len(place), width)
+    if counts[:, -1].any():
+        return Confusion(trial, summary.name, evalset.labels, (*evalset.labels, OTHER), counts)
+    return Confusion(trial, summary.name, evalset.labels, evalset.labels, counts[:, :-1])
+
+
+def per_class(analysis: Analysis, trial: str) -> list[ClassRow]:
+    """Precision, recall and F1 of every label, in label order; empty where there is no confusion matrix."""
+    matrix = confusion(analysis, trial)
+    if matrix is None:
+        return []
+    square = matrix.counts[:, : len(matrix.labels)]
+    hits, support, predicted = np.diag(square), matrix.counts.sum(axis=1), square.sum(axis=0)
+    precision, recall, f1 = _share(hits, predicted), _share(hits, support), _share(2 * hits, predicted + support)
+    return [
+        ClassRow(label, int(support[i]), int(predicted[i]), float(precision[i]), float(recall[i]), float(f1[i]))
+        for i, label in enumerate(matrix.labels)
+    ]
+
+
+def most_confused(matrix: Confusion, count: int = 5) -> list[tuple[str, str, int]]:
+    """The commonest mistakes: reference, answer, rows; most first."""
+    mistakes = matrix.counts.copy()
+    np.fill_diagonal(mistakes, 0)
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
+    cells = [divmod(int(index), mistakes.shape[1]) for index in order]
+    return [(matrix.labels[i], matrix.answers[j], int(mistakes[i, j])) for i, j in cells if mistakes[i, j]]
+
+
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    shares = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares

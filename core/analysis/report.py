@@ -1,0 +1,124 @@
+"""The result of a run as one JSON document: DESIGN.md, section 4. Fields are added, never renamed.
+
+A number that does not exist is `null`, never 0 and never NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from core.analysis.ranking import Ranking, choose
+from core.analysis.summary import Analysis, TrialSummary, analyse
+from core.analysis.timing import LEAST_CALLS
+
+if TYPE_CHECKING:
+    from core.analysis.intervals import Interval
+    from core.analysis.paired import Pair
+    from core.analysis.timing import Latency
+    from core.records import Failure, RunResult
+
+_ENVIRONMENT = ("cpu", "gpu", "torch", "transformers", "threads")
+
+
+def report(run: RunResult) -> dict[str, Any]:
+    """Everything a run found, as plain JSON values."""
+    analysis = analyse(run)
+    return document(analysis, choose(analysis))
+
+
+def document(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
+    """As `report`, of a run that is analysed and ranked already."""
+    run, dataset = analysis.run, analysis.run.plan.dataset
+    return {
+        "run": run.id,
+        "status": run.status,
+        "created": run.created or None,
+        "plan_hash": run.plan_hash,
+        "task": run.plan.task,
+        "headline": analysis.headline.name,
+        "dataset": {
+            "id": dataset.repo or (PurePath(dataset.path).name if dataset.path else None),
+            "revision": dataset.revision,
+            "config": dataset.config,
+            "split": dataset.split,
+            "evalset": run.evalset.id,
+            "rows": len(run.evalset.ids),
+            "labels": list(run.evalset.labels),
+            "skipped": [{"row": skipped.row, "reason": skipped.reason} for skipped in run.evalset.skipped],
+        },
+        "trials": [_trial(analysis, ranking, trial) for trial in analysis.trials],
+        "ranking": list(ranking.order),
+        "tied_with_best": list(ranking.tied),
+        "winner": ranking.winner,
+        "winner_reason": ranking.reason,
+        "pairs": [_pair(pair) for pair in analysis.pairs()],
+    }
+
+
+def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[str, Any]:
+    outcome, spec, facts = trial.outcome, trial.outcome.spec, trial.outcome.candidate
+    environment = dict.fromkeys(_ENVIRONMENT) | dict(outcome.environment)
+    return {
+        "trial": outcome.trial,
+        "name": trial.name,
+        "model": spec.model,
+        "revision": spec.revision,
+        "source": spec.source,
+        "license": facts.license if facts else None,
+        "license_class": facts.license_class if facts else None,
+        "parameters": facts.parameters if facts else None,
+        "device": spec.variant.device,
+        "dtype": spec.variant.dtype,
+        "backend": spec.variant.backend,
+        "quantization": spec.variant.quantization,
+        "status": outcome.status,
+        "error": _error(outcome.failure),
+        "rows": len(trial.positions),
+        "metrics": {
+            name: {**_interval(score), "options": dict(analysis.options[name])} for name, score in trial.scores.items()
+        },
+        "latency_ms": {str(size): _latency(latency) for size, latency in trial.latency.items()},
+        "throughput": {
+            "rows_per_second": _number(trial.speed.rows_per_second),
+            "tokens_per_second": _number(trial.speed.units_per_second),
+        },
+        "memory_mb": {"peak": None, "model": None} | {name: _number(mb) for name, mb in outcome.memory_mb.items()},
+        "load_seconds": _number(outcome.load_seconds),
+        "meets_limits": trial.id not in ranking.excluded if trial.finished else None,
+        "limit_violations": list(ranking.excluded.get(trial.id, ())),
+        "limits_unknown": list(ranking.unknown.get(trial.id, ())),
+        "notes": list(outcome.notes),
+        "environment": environment,
+    }
+
+
+def _error(failure: Failure | None) -> dict[str, str] | None:
+    return asdict(failure) if failure else None
+
+
+def _latency(latency: Latency) -> dict[str, Any]:
+    """Calls, mean, and every percentile with its interval; null where there are too few calls."""
+    numbers: dict[str, Any] = {"calls": latency.calls, "mean": _number(latency.mean)}
+    for percentile in LEAST_CALLS:
+        found = latency.tail(percentile)
+        numbers[f"p{percentile}"] = _number(found.value if found else None)
+        numbers[f"p{percentile}_low"] = _number(found.low if found else None)
+        numbers[f"p{percentile}_high"] = _number(found.high if found else None)
+    stages = {stage: _number(mean) for stage, mean in latency.stages.items()}
+    return numbers | {"first_call": _number(latency.first_call), "stages": stages}
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    numbers = {name: _number(getattr(pair, name)) for name in ("difference", "low", "high", "p", "p_holm")}
+    return {"a": pair.a, "b": pair.b, "metric": pair.metric, **numbers, "rows": pair.rows}
+
+
+def _interval(score: Interval) -> dict[str, float | None]:
+    return {"value": _number(score.value), "low": _number(score.low), "high": _number(score.high)}
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value

@@ -1,0 +1,140 @@
+"""Names and numbers as people read them: short, with units, the same in every table and picture."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.analysis.intervals import Interval
+    from core.records import Limits, TrialSpec, Variant
+
+NOTHING = "–"
+_DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+_DEVICES = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}
+
+
+def cut_middle(text: str, longest: int = 28) -> str:
+    """The text, cut in the middle where it is too long: both ends of a model's name tell it from others."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) * 2 // 3
+    return f"{text[: longest - 1 - tail]}…{text[-tail:]}"
+
+
+def device_name(device: str) -> str:
+    """`cuda` → GPU."""
+    return _DEVICES.get(device, device)
+
+
+def dtype_name(variant: Variant) -> str:
+    """`float32` → fp32; a quantised variant goes by its quantisation."""
+    return variant.quantization or _DTYPES.get(variant.dtype, variant.dtype)
+
+
+def model_names(models: Sequence[str]) -> dict[str, str]:
+    """Model id → the shortest end of it that no other model shares, cut in the middle."""
+    names = {}
+    for model in set(models):
+        parts = model.rstrip("/").split("/")
+        ends = ["/".join(parts[-depth:]) for depth in range(1, len(parts) + 1)]
+        others = [other for other in set(models) if other != model]
+        unique = (end for end in ends if not any(f"/{other}".endswith(f"/{end}") for other in others))
+        names[model] = cut_middle(next(unique, model))
+    return names
+
+
+def trial_names(specs: Sequence[TrialSpec]) -> list[str]:
+    """One name per trial: its model, and of the variant only what differs between the trials."""
+    models = model_names([spec.model for spec in specs])
+    parts: list[list[str]] = [[models[spec.model]] for spec in specs]
+    for words in (
+        [device_name(spec.variant.device) for spec in specs],
+        [dtype_name(spec.variant) for spec in specs],
+        [spec.variant.backend for spec in specs],
+        [f"{spec.variant.threads or 'all'} threads" for spec in specs],
+        [f"@{spec.revision[:7]}" for spec in specs]
+        if len({(s.model, s.revision) for s in specs}) > len(models)
+        else [],
+        [f"repeat {spec.repeat}" for spec in specs],
+    ):
+        if len(set(words)) > 1:
+            for part, word in zip(parts, words, strict=True):
+                part.append(word)
+    return [" · ".join(part) for part in parts]
+
+
+def three_digits(value: float) -> str:
+    """Three significant digits, thousands separated, never in powers of ten."""
+    if not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(decimals, 6)}f}".replace("-", "−")
+
+
+def milliseconds(value: float) -> str:
+    """12.3 ms."""
+    return NOTHING if math.isnan(value) else f"{three_digits(value)} ms"
+
+
+def megabytes(value: float) -> str:
+    """MB below a gigabyte, GB above; of 10^6 and 10^9 bytes."""
+    if math.isnan(value):
+        return NOTHING
+    return f"{value / 1000:,.2f} GB" if value >= 1000 else f"{value:,.0f} MB"
+
+
+def count(value: int | None) -> str:
+    """66 M, 4.2 K: parameters and downloads."""
+    if value is None:
+        return NOTHING
+    for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}" if value < 1000 * size else f"{value / size:,.0f} {unit}"
+    return str(value)
+
+
+def quality(value: float, digits: int = 3) -> str:
+    """A score on its own scale, three decimals."""
+    return NOTHING if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def quality_between(interval: Interval) -> str:
+    """0.912 (0.893–0.928)."""
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        return quality(interval.value)
+    return f"{quality(interval.value)} ({quality(interval.low)}–{quality(interval.high)})"
+
+
+def points(difference: float, percent: bool = True) -> str:
+    """A difference with its sign, in percentage points where the metric is read as a percentage."""
+    if math.isnan(difference):
+        return NOTHING
+    shown = f"{100 * difference:+.1f}" if percent else f"{difference:+.3f}"
+    return shown.replace("-", "−")
+
+
+def enumerate_words(words: Sequence[str]) -> str:
+    """One, two and three."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def limits_in_words(limits: Limits) -> list[str]:
+    """The limits that are set, one phrase each."""
+    phrases = []
+    if limits.latency_p95_ms is not None:
+        phrases.append(f"p95 latency at most {milliseconds(limits.latency_p95_ms)}")
+    if limits.memory_mb is not None:
+        phrases.append(f"memory at most {megabytes(limits.memory_mb)}")
+    if limits.params is not None:
+        phrases.append(f"at most {count(limits.params)} parameters")
+    if limits.download_mb is not None:
+        phrases.append(f"download at most {megabytes(limits.download_mb)}")
+    if limits.licenses:
+        phrases.append(f"licence {' or '.join(limits.licenses)}")
+    phrases += [f"{name} at least {quality(value)}" for name, value in limits.min_metrics.items()]
+    return phrases

@@ -1,0 +1,208 @@
+"""Runs made of numbers instead of models: for the tests of analysis and pages, and for the benchmarks of the app."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core import codec, registry
+from core.metrics.base import resolve_options
+from core.records import (
+    Candidate,
+    Chunk,
+    DatasetSpec,
+    EvalSet,
+    Failure,
+    LatencySeries,
+    Limits,
+    Outcome,
+    Plan,
+    PlanCandidate,
+    RunResult,
+    SkippedRow,
+    TrialSpec,
+    Variant,
+)
+
+CPU = Variant()
+GPU = Variant(device="cuda", dtype="bfloat16")
+_WORDS = ("parcel", "order", "refund", "login", "broken", "never", "arrived", "thanks", "slow", "screen", "late")
+_LICENSES = (("mit", "permissive"), ("apache-2.0", "permissive"), ("cc-by-nc-4.0", "non-commercial"))
+_CHUNK = 64
+
+
+def make_run(
+    trials: int = 3,
+    rows: int = 200,
+    classes: int = 2,
+    seed: int = 0,
+    *,
+    task: str = "text-classification",
+    variants: Sequence[Variant] = (CPU,),
+    accuracies: Sequence[float] | None = None,
+    metrics: Sequence[str] = (),
+    calls: int = 120,
+    failed: int = 0,
+    limits: Limits | None = None,
+) -> RunResult:
+    """A finished run with `trials` trials that answered, and `failed` more that did not.
+
+    Args:
+        trials: Trials with results; models take the variants in turn.
+        rows: Rows of the evaluation set.
+        classes: Labels, for a task that has them.
+        seed: Equal arguments give equal runs.
+        task: Pipeline tag.
+        variants: Each model runs in all of them.
+        accuracies: Share of right rows per trial; rising from 0.7 to 0.95 when None. Models share what is hard.
+        metrics: The task's defaults when empty.
+        calls: Latency calls per batch size.
+        failed: Trials without a result, after the others.
+        limits: The plan's limits.
+    """
+    generator = np.random.default_rng(seed)
+    names = tuple(metrics or registry.task(task).default_metrics)
+    evalset = _evalset(task, rows, classes, generator)
+    wanted = np.linspace(0.7, 0.95, trials) if accuracies is None else np.asarray(accuracies)
+    hardness = generator.random(rows)
+    outcomes = []
+    for index in range(trials + failed):
+        number, variant = divmod(index, len(variants))
+        candidate = _candidate(number, task, evalset.labels)
+        spec = _spec(candidate, evalset, variants[variant], names)
+        if index >= trials:
+            outcomes.append(_failed(spec, candidate, rows))
+            continue
+        noise = generator.random(rows)
+        right = np.argsort(np.argsort(0.6 * hardness + 0.4 * noise)) < round(wanted[index] * rows)
+        answers = _answers(evalset, right, generator)
+        speed = (number + 1) * (0.2 if variants[variant].device == "cuda" else 1.0)
+        outcomes.append(_finished(spec, candidate, evalset, answers, speed, calls, generator))
+    plan = Plan(
+        task=task,
+        dataset=DatasetSpec(path="rows.csv", revision="0" * 64, columns={"text": "text", "label": "label"}),
+        candidates=tuple(PlanCandidate(f"org/model-{number:02d}") for number in range(-(-trials // len(variants)))),
+        variants=tuple(variants),
+        metrics=names,
+        limits=limits or Limits(),
+    )
+    created = "2026-11-01T10:00:00+00:00"
+    return RunResult(codec.identity(plan), plan, codec.identity(plan), evalset, tuple(outcomes), created=created)
+
+
+def _evalset(task: str, rows: int, classes: int, generator: np.random.Generator) -> EvalSet:
+    texts = [" ".join(generator.choice(_WORDS, size=12)) for _ in range(rows)]
+    labels = tuple(f"label {index}" for index in range(classes)) if registry.task(task).labelled else ()
+    references = (
+        tuple(labels[index] for index in generator.integers(classes, size=rows))
+        if labels
+        else tuple(" ".join(text.split()[:6]) for text in texts)
+    )
+    return EvalSet(
+        id=f"{task}-{rows}-{classes}",
+        task=task,
+        ids=tuple(str(row) for row in range(rows)),
+        inputs=tuple({"text": text} for text in texts),
+        references=references,
+        labels=labels,
+        skipped=(SkippedRow(rows, "the text is empty"),),
+    )
+
+
+def _candidate(number: int, task: str, labels: tuple[str, ...]) -> Candidate:
+    tag, license_class = _LICENSES[number % len(_LICENSES)]
+    return Candidate(
+        source="samples",
+        id=f"org/model-{number:02d}",
+        revision=f"{number:040x}",
+        task=task,
+        license=tag,
+        license_class=license_class,  # type: ignore[arg-type]
+        parameters=(number + 1) * 5_000_000,
+        download_bytes=(number + 1) * 20_000_000,
+        formats=("safetensors",),
+        labels=labels,
+    )
+
+
+def _spec(candidate: Candidate, evalset: EvalSet, variant: Variant, metrics: tuple[str, ...]) -> TrialSpec:
+    return TrialSpec(
+        source=candidate.source,
+        model=candidate.id,
+        revision=str(candidate.revision),
+        task=evalset.task,
+        evalset=evalset.id,
+        variant=variant,
+        metrics=metrics,
+        labels={label: label for label in evalset.labels},
+    )
+
+
+def _answers(evalset: EvalSet, right: np.ndarray, generator: np.random.Generator) -> list[str]:
+    """The reference where the row is right; another label, or half of the text, where it is not."""
+    shift = generator.integers(1, max(2, len(evalset.labels)), size=len(right))
+    place = {label: index for index, label in enumerate(evalset.labels)}
+
+    def wrong(row: int) -> str:
+        reference = evalset.references[row]
+        if evalset.labels:
+            return evalset.labels[(place[reference] + int(shift[row])) % len(evalset.labels)]
+        return " ".join(reference.split()[:3]) + " late"
+
+    return [evalset.references[row] if ok else wrong(row) for row, ok in enumerate(right)]
+
+
+def _finished(
+    spec: TrialSpec,
+    candidate: Candidate,
+    evalset: EvalSet,
+    answers: list[str],
+    speed: float,
+    calls: int,
+    generator: np.random.Generator,
+) -> Outcome:
+    statistics = {}
+    for name in spec.metrics:
+        metric = registry.metric(name)
+        options = resolve_options(metric, spec.options)
+        statistics[name] = metric.rows(answers, evalset.references, evalset.labels, options)
+    order = generator.permutation(len(answers))
+    chunks = [
+        Chunk(
+            positions=tuple(part.tolist()),
+            predictions=tuple({"answer": answers[row]} for row in part),
+            statistics={name: values[part] for name, values in statistics.items()},
+            seconds=len(part) * speed / 500,
+            units=len(part) * 14,
+        )
+        for part in np.split(order, range(_CHUNK, len(order), _CHUNK))
+    ]
+    return Outcome(
+        trial=codec.identity(spec),
+        spec=spec,
+        status="done",
+        rows_done=len(answers),
+        rows_total=len(answers),
+        candidate=candidate,
+        chunks=tuple(chunks),
+        latency=tuple(_series(size, speed, calls, generator) for size in (1, 8)),
+        load_seconds=0.2 * speed,
+        memory_mb={"peak": 120.0 + 80 * speed, "model": 90 * speed},
+        environment={"cpu": "test", "gpu": None, "torch": "2.13", "transformers": "5.23", "threads": 2},
+    )
+
+
+def _series(batch_size: int, speed: float, calls: int, generator: np.random.Generator) -> LatencySeries:
+    """Log-normal times around 4 ms per unit of speed, with a slow call now and then."""
+    total = generator.lognormal(np.log(4e6 * speed * batch_size**0.7), 0.12, size=calls)
+    total[generator.random(calls) < 0.02] *= 2.5
+    parts = [tuple((total * share).astype(np.int64).tolist()) for share in (0.05, 0.92, 0.03)]
+    return LatencySeries(batch_size, *parts, first_call_ns=int(total[:1].sum() * 2.1), warmup_calls=10)
+
+
+def _failed(spec: TrialSpec, candidate: Candidate, rows: int) -> Outcome:
+    failure = Failure(
+        "load", "The weights are cut short: 1,024 of 88,544 bytes.", "Fetch the model again.", "Traceback …"
+    )
+    return Outcome(codec.identity(spec), spec, "failed", rows_total=rows, candidate=candidate, failure=failure)
