@@ -95,6 +95,11 @@ def ram_mb() -> int:
     return int(psutil.virtual_memory().total) // MB
 
 
+def memory() -> dict[str, int | None]:
+    """`memory_mb` of the machine and `gpu_memory_mb` of its first GPU, as `catalog.fit.fits` asks for them."""
+    return {"memory_mb": ram_mb(), "gpu_memory_mb": gpus()[0][1] if gpus() else None}
+
+
 def load_average() -> float | None:
     """Processes that wanted a core in the last minute; None where the system does not say."""
     try:

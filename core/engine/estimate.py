@@ -1,0 +1,112 @@
+"""What a run will cost, before it starts: time, download, memory. From earlier trials, else from sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core import registry
+from core.catalog.fit import fits
+from core.engine import environment
+from core.engine.prepare import Prepared
+from core.records import Candidate, EvalSet, Outcome, TrialSpec
+
+CHARACTERS_PER_TOKEN = 4
+LONGEST = 512
+"""Where most encoders cut."""
+UNKNOWN_PARAMETERS = 110_000_000
+"""A BERT-base, where a catalogue does not tell the size."""
+FLOPS = {"cpu": (1e10, 1e11), "cuda": (5e12, 1e14), "mps": (5e11, 5e12)}
+"""Slowest and fastest useful floating point operations per second: of one core (measured: 80 GFLOP/s at float32 with
+AVX-512), of one board."""
+LOAD_SECONDS = (1.0, 10.0)
+SPREAD = (0.8, 1.5)
+"""How far a repeat on the same machine may lie from what was measured."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A range of seconds, and upper bounds of the rest."""
+
+    seconds_low: float
+    seconds_high: float
+    download_bytes: int
+    """At most: what lies in the cache already is not fetched again."""
+    memory_mb: float | None
+    """Of the largest trial, MB of 10^6 bytes; None where no size is known."""
+    basis: str
+    """What it rests on, in a sentence."""
+
+
+def estimate(prepared: Prepared, known: Sequence[Outcome] = ()) -> Estimate:
+    """The cost of running every trial of a prepared plan once.
+
+    Args:
+        prepared: The trials.
+        known: Outcomes of earlier runs; those of the same model and variant on this hardware give the time.
+    """
+    candidates = {(one.source, one.id): one for one in prepared.candidates}
+    measured = {_key(outcome.spec): outcome for outcome in known if outcome.status == "done" and outcome.chunks}
+    low = high = 0.0
+    hits = 0
+    for spec in prepared.specs:
+        earlier = measured.get(_key(spec))
+        hits += earlier is not None
+        candidate = candidates[spec.source, spec.model]
+        row = _measured_row(earlier) if earlier else _computed_row(spec, candidate, prepared.evalset)
+        low += _trial_seconds(spec, row[0], len(prepared.evalset.ids)) + LOAD_SECONDS[0]
+        high += _trial_seconds(spec, row[1], len(prepared.evalset.ids)) + LOAD_SECONDS[1]
+    needs = [fits(candidates[spec.source, spec.model], spec.variant, {}).needed_mb for spec in prepared.specs]
+    fetched = {(spec.source, spec.model) for spec in prepared.specs if spec.source == "hub"}
+    return Estimate(
+        seconds_low=low,
+        seconds_high=high,
+        download_bytes=sum(candidates[key].download_bytes or 0 for key in fetched),
+        memory_mb=max((need for need in needs if need is not None), default=None),
+        basis=_basis(hits, len(prepared.specs)),
+    )
+
+
+def _key(spec: TrialSpec) -> tuple[object, ...]:
+    return (spec.source, spec.model, spec.revision, spec.variant, spec.hardware, spec.task)
+
+
+def _measured_row(outcome: Outcome) -> tuple[float, float]:
+    """Least and most seconds of one row, from an earlier trial."""
+    rows = sum(len(chunk.positions) for chunk in outcome.chunks)
+    seconds = sum(chunk.seconds for chunk in outcome.chunks) / max(rows, 1)
+    return seconds * SPREAD[0], seconds * SPREAD[1]
+
+
+def _computed_row(spec: TrialSpec, candidate: Candidate, evalset: EvalSet) -> tuple[float, float]:
+    """The same from sizes: a forward pass takes about two operations per parameter and token (Kaplan et al., 2020)."""
+    tokens = _tokens(evalset)
+    if registry.task(spec.task).generates:
+        tokens += spec.protocol.max_new_tokens * spec.protocol.num_beams
+    work = 2.0 * (candidate.parameters or UNKNOWN_PARAMETERS) * tokens
+    units = (spec.variant.threads or environment.cores()) if spec.variant.device == "cpu" else 1
+    slow, fast = FLOPS.get(spec.variant.device, FLOPS["cpu"])
+    return work / (fast * units), work / (slow * units)
+
+
+def _tokens(evalset: EvalSet) -> float:
+    """Tokens of a row, on average."""
+    lengths = [sum(len(value) for value in row.values() if isinstance(value, str)) for row in evalset.inputs]
+    return sum(min(length / CHARACTERS_PER_TOKEN + 2, LONGEST) for length in lengths) / max(len(lengths), 1)
+
+
+def _trial_seconds(spec: TrialSpec, row_seconds: float, rows: int) -> float:
+    protocol = spec.protocol
+    latency = 0.0
+    for size in protocol.latency_batch_sizes:
+        calls = (protocol.min_calls + protocol.warmup) * size * row_seconds
+        latency += min(max(calls, protocol.min_seconds), 2 * protocol.max_seconds)
+    return rows * row_seconds + latency
+
+
+def _basis(measured: int, trials: int) -> str:
+    if measured == trials:
+        return "Measured on this machine before."
+    if measured:
+        return f"{measured} of {trials} trials were measured on this machine before; the others go by their size."
+    return "By the number of parameters and the length of the rows; nothing was measured yet."

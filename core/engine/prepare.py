@@ -1,0 +1,197 @@
+"""From a plan to trials that can start: rows loaded, models pinned, labels matched, every guess told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core import codec, registry
+from core.catalog import locate
+from core.catalog.fit import fits
+from core.data import complete, load, reconcile
+from core.engine import environment
+from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
+from core.metrics.base import resolve_options
+from core.records import Candidate, DatasetSpec, EvalSet, Failure, FailureKind, Plan, PlanCandidate, TrialSpec, Variant
+from core.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A candidate that cannot run as planned, and why."""
+
+    model: str
+    """As the plan names it."""
+    variant: Variant
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with everything it left open filled in."""
+
+    plan: Plan
+    """Pinned: running it again measures the same thing."""
+    evalset: EvalSet
+    candidates: tuple[Candidate, ...]
+    """Parallel to `plan.candidates`; one that was not found has only its name and why it is blocked."""
+    specs: tuple[TrialSpec, ...]
+    """In plan order: candidates first, variants within."""
+    notes: tuple[str, ...] = ()
+    """What was guessed or looks wrong, in sentences."""
+    blocked: tuple[Blocked, ...] = ()
+
+
+def prepare(plan: Plan, *, token: str | None = None, repeat: int = 0, strict: bool = True) -> Prepared:
+    """Load the rows, pin the candidates and match their labels.
+
+    Args:
+        plan: What to measure.
+        token: For the Hub.
+        repeat: Raised to measure again what has been measured before.
+        strict: Raise for the first candidate that cannot run, instead of collecting it in `blocked`.
+
+    Raises:
+        UserError: The data cannot be used; with `strict`, also a model that is unknown, gated or refused, or whose
+            labels do not meet the data's.
+    """
+    task = registry.task(plan.task)
+    dataset, evalset = load(plan.dataset, task, token)
+    metrics = plan.metrics or task.default_metrics
+    notes = list(_data_notes(plan.dataset, dataset, evalset))
+    plan = replace(plan, dataset=dataset, metrics=metrics, options=_options(metrics, plan.options))
+
+    pinned: list[PlanCandidate] = []
+    candidates: list[Candidate] = []
+    specs: list[TrialSpec] = []
+    blocked: list[Blocked] = []
+    for planned in plan.candidates:
+        variants = planned.variants or plan.variants
+        candidate = Candidate(planned.source or "", planned.model)
+        try:
+            candidate = _describe(planned, token)
+            labels = _match_labels(planned, candidate, task, evalset, notes)
+        except UserError as error:
+            if strict:
+                raise
+            candidate = replace(candidate, blocked=error.message)
+            failure = Failure(_failure_kind(error), error.message, error.hint)
+            blocked += [Blocked(planned.model, variant, failure) for variant in variants]
+        else:
+            planned = replace(planned, revision=candidate.revision, labels=labels)
+            specs += [_spec(plan, evalset, candidate, variant, labels, repeat) for variant in variants]
+            notes += _candidate_notes(candidate, task, variants)
+        pinned.append(planned)
+        candidates.append(candidate)
+    return Prepared(
+        plan=replace(plan, candidates=tuple(pinned)),
+        evalset=evalset,
+        candidates=tuple(candidates),
+        specs=tuple(_apart(specs)),
+        notes=tuple(notes),
+        blocked=tuple(blocked),
+    )
+
+
+def _options(metrics: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The flat options of these metrics, complete; None says nothing and is left out."""
+    chosen = [registry.metric(name) for name in metrics]
+    resolved = {f"{one.name}_{key}": value for one in chosen for key, value in resolve_options(one, given).items()}
+    return {name: value for name, value in resolved.items() if value is not None}
+
+
+def _describe(planned: PlanCandidate, token: str | None) -> Candidate:
+    catalog, model = locate(planned.model, planned.source, token)
+    candidate = catalog.describe(model, planned.revision)
+    if candidate.blocked:
+        raise RefusedModel(f"{planned.model!r} is refused: {candidate.blocked}", "Choose another model.")
+    return candidate
+
+
+def _match_labels(
+    planned: PlanCandidate, candidate: Candidate, task: Task, evalset: EvalSet, notes: list[str]
+) -> dict[str, str]:
+    """Model label → data set label, complete; what was matched by itself goes into the notes."""
+    if not task.labelled:
+        return {}
+    matches = reconcile(candidate.labels or tuple(planned.labels), evalset.labels, planned.labels)
+    try:
+        labels = complete(matches, planned.model, evalset.labels)
+    except LabelMismatch as mismatch:
+        if not _is_other_task(candidate, task):
+            raise
+        raise LabelMismatch(
+            f"{planned.model!r} is a {candidate.task} model, not one for {task.name}; its labels do not fit the rows.",
+            mismatch.hint,
+        ) from None
+    for match in matches:
+        partner = labels.get(match.model_label)
+        if partner is None:
+            notes.append(
+                f"{planned.model}: the label {match.model_label!r} has no partner in the data; it counts as wrong."
+            )
+        elif match.model_label not in planned.labels and partner != match.model_label:
+            notes.append(f"{planned.model}: the label {match.model_label!r} is taken as {partner!r} ({match.reason}).")
+    return labels
+
+
+def _is_other_task(candidate: Candidate, task: Task) -> bool:
+    return candidate.task is not None and candidate.task not in task.tags
+
+
+def _failure_kind(error: UserError) -> FailureKind:
+    if isinstance(error, RefusedModel):
+        return "unsupported"
+    return "data" if isinstance(error, LabelMismatch | DatasetMismatch) else "load"
+
+
+def _spec(
+    plan: Plan, evalset: EvalSet, candidate: Candidate, variant: Variant, labels: dict[str, str], repeat: int
+) -> TrialSpec:
+    return TrialSpec(
+        source=candidate.source,
+        model=candidate.id,
+        revision=candidate.revision or "",
+        task=plan.task,
+        evalset=evalset.id,
+        variant=variant,
+        metrics=plan.metrics,
+        options=plan.options,
+        labels=labels,
+        protocol=plan.protocol,
+        hardware=environment.fingerprint(variant.device),
+        repeat=repeat,
+    )
+
+
+def _apart(specs: Sequence[TrialSpec]) -> Iterator[TrialSpec]:
+    """A candidate named twice is measured twice, which shows the noise: the second one is a repeat of the first."""
+    seen: Counter[str] = Counter()
+    for spec in specs:
+        name = codec.identity(spec)
+        yield replace(spec, repeat=spec.repeat + seen[name])
+        seen[name] += 1
+
+
+def _data_notes(given: DatasetSpec, pinned: DatasetSpec, evalset: EvalSet) -> Iterator[str]:
+    guessed = {word: column for word, column in pinned.columns.items() if word not in given.columns}
+    if guessed:
+        columns = ", ".join(f"{word} from column {column!r}" for word, column in guessed.items())
+        yield f"Guessed the columns: {columns}. Set `columns:` in the plan to change that."
+    if evalset.skipped:
+        first = evalset.skipped[0]
+        total = len(evalset.skipped) + len(evalset.ids)
+        yield f"{len(evalset.skipped)} of {total} rows cannot be used; the first is row {first.row}: {first.reason}."
+    if len(evalset.labels) == 1:
+        yield f"Every row has the label {evalset.labels[0]!r}: no score can tell the candidates apart by class."
+
+
+def _candidate_notes(candidate: Candidate, task: Task, variants: Sequence[Variant]) -> Iterator[str]:
+    if _is_other_task(candidate, task):
+        yield f"{candidate.id} calls itself a {candidate.task} model; the plan's task is {task.name}."
+    for variant in variants:
+        fit = fits(candidate, variant, environment.memory())
+        if fit.verdict in ("no", "tight"):
+            yield f"{candidate.id} at {variant.dtype} may not fit. {fit.reason}"
