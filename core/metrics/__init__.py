@@ -1,1 +1,1 @@
-"""One file per metric (or family that shares its arithmetic), ending in `METRIC = …`. Found by `core.registry.metrics()`."""
+"""One file per metric, or family of the same arithmetic, ending in `METRIC = …`. Found by `core.registry.metrics()`."""

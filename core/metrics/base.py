@@ -6,6 +6,7 @@ Because every value is a function of summed rows, one matrix product gives a who
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,8 +43,11 @@ class Metric(Protocol):
 
     def rows(
         self, answers: Sequence[Any], references: Sequence[Any], labels: Sequence[str], options: Mapping[str, Any]
-    ) -> NDArray[np.float64]:
-        """Sufficient statistics, shape (n, k): row i depends on answer i and reference i alone."""
+    ) -> NDArray[Any]:
+        """Sufficient statistics, shape (n, k): row i depends on answer i and reference i alone.
+
+        Counts may come as int8, which takes an eighth of the memory: NumPy's `sum` widens it.
+        """
         ...
 
     def value(
@@ -54,7 +58,7 @@ class Metric(Protocol):
 
 
 def resolve_options(metric: Metric, flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The metric's options, complete, from the plan's flat ones (`f1_average`). Raises PlanError for a value not allowed."""
+    """The metric's options, complete, from the plan's flat ones (`f1_average`). Raises PlanError for a forbidden value."""
     from core.errors import PlanError
 
     options = {}
@@ -68,5 +72,16 @@ def resolve_options(metric: Metric, flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_options(metric: Metric, options: Mapping[str, Any]) -> str:
-    """The options as people write them behind a score: `macro`, or nothing."""
-    return ", ".join(str(options[name]) for name in metric.options if options[name] is not None)
+    """The options as people write them behind a score: `macro`, `use_stemmer`, or nothing."""
+    given = {name: options[name] for name in metric.options if options[name] not in (None, False)}
+    return ", ".join(name if value is True else str(value) for name, value in given.items())
+
+
+def ratio(part: NDArray[Any], whole: NDArray[Any], undefined: float = math.nan) -> NDArray[np.float64]:
+    """`part / whole`, and `undefined` where `whole` is 0."""
+    import numpy as np
+
+    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    quotient = np.full(part.shape, undefined)
+    np.divide(part, whole, out=quotient, where=whole != 0)
+    return quotient

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, Literal, Protocol
 
 from core.records import Protocol as MeasuringProtocol
@@ -77,15 +78,43 @@ class Task(Protocol):
     samples: tuple[TaskSample, ...]
 
     def encode(self, tokenizer: Any, inputs: Sequence[Mapping[str, Any]]) -> list[Encoding]:
-        """Tokenise rows, truncated to what the model can take; one encoding per row, in order."""
+        """Tokenise rows, truncated to `tokenizer.model_max_length`; one encoding per row, in order.
+
+        Every backend lowers that length to what the model can take before it hands the tokenizer on.
+        """
         ...
 
     def forward(self, model: Any, batch: Mapping[str, Any], protocol: MeasuringProtocol) -> Any:
-        """Run one padded batch of tensors, already on the model's device. Returns an array on the CPU, one row per input:
-        float logits (n, classes), or generated token ids (n, length).
+        """Run one padded batch of tensors, already on the model's device.
+
+        Returns an array on the CPU, one row per input: float logits (n, classes), or generated token ids (n, length)
+        without the token that starts the decoder.
         """
         ...
 
     def decode(self, tokenizer: Any, outputs: Any, context: DecodeContext) -> list[Prediction]:
         """Turn what `forward` returned into predictions, one per row, in order."""
         ...
+
+    @staticmethod
+    def script(model: Any, tokenizer: Any, text: str, settings: dict[str, Any]) -> str:
+        """Answer one text without any of Shortlist.
+
+        A module-level function named `predict`, which imports what it needs: its source goes into the exported program
+        as it is. `settings` are `task`, `labels` (model label → data set label), `max_new_tokens` and `num_beams`.
+        """
+        ...
+
+
+def split_rows(encoded: Mapping[str, Sequence[list[int]]]) -> list[Encoding]:
+    """What a tokenizer gives for a list of texts (key → rows), row by row."""
+    return [dict(zip(encoded, values, strict=True)) for values in zip(*encoded.values(), strict=True)]
+
+
+def accepted_inputs(model: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors that the model's `forward` knows by name.
+
+    Tokenizers of a generic class give `token_type_ids` even to models without them, which then refuse the batch.
+    """
+    known = signature(model.forward).parameters
+    return {name: tensor for name, tensor in batch.items() if name in known}

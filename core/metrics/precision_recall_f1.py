@@ -1,0 +1,139 @@
+"""Precision, recall and F1 of a classifier, averaged over classes as people choose.
+
+All three come from the same counts: tp (rightly given this label), fp (wrongly given it), fn (should have got it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.errors import PlanError
+from core.metrics.base import Option, ratio
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+AVERAGES = ("macro", "micro", "weighted", "binary")
+OTHER = "(another label)"
+"""The class of every name that is none of the data set's labels."""
+
+OPTIONS = {
+    "average": Option(
+        "macro",
+        AVERAGES,
+        "macro: mean over the classes; micro: all rows in one count; weighted: mean over the classes by their number "
+        "of references; binary: the class `positive` alone.",
+    ),
+    "positive": Option(None, help="The label that counts when the average is binary."),
+}
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """tp / (tp + a·fp + b·fn), averaged: precision (a=1, b=0), recall (0, 1), F1 (½, ½).
+
+    Values equal scikit-learn's `precision_recall_fscore_support` with `zero_division=0`, in which the classes are those
+    that occur among references or answers. A resample follows the same rule: a class that it misses does not count.
+    `binary` is the score of one class against all the rest, however many there are.
+
+    Statistics, shape (n, 3 · (labels + 1)), 0 or 1: columns 3c, 3c+1 and 3c+2 are tp, fp and fn of class c, in
+    the order of `labels`; the last three are those of `OTHER`: all names that are not among `labels` are one class.
+    """
+
+    name: str
+    title: str
+    false_positives: float
+    """How much a fp weighs in the denominator (a)."""
+    false_negatives: float
+    """How much a fn weighs (b)."""
+
+    higher_is_better = True
+    percent = True
+    binary = False
+    options = OPTIONS
+
+    def rows(
+        self, answers: Sequence[Any], references: Sequence[Any], labels: Sequence[str], options: Mapping[str, Any]
+    ) -> NDArray[np.int8]:
+        """Statistics of each row. Raises PlanError where the average is binary and `positive` is not a label."""
+        import numpy as np
+
+        if options["average"] == "binary":
+            self._positive(labels, options)
+        place = {label: index for index, label in enumerate(labels)}
+        answered = np.array([place.get(answer, len(place)) for answer in answers], dtype=np.intp)
+        wanted = np.array([place.get(reference, len(place)) for reference in references], dtype=np.intp)
+        # Two different names that are both unknown share a class, yet the row is wrong.
+        right = np.array(
+            [answer == reference for answer, reference in zip(answers, references, strict=True)], dtype=bool
+        )
+        statistics = np.zeros((len(answers), len(place) + 1, 3), dtype=np.int8)
+        row = np.arange(len(answers))
+        statistics[row[right], answered[right], 0] = 1
+        statistics[row[~right], answered[~right], 1] = 1
+        statistics[row[~right], wanted[~right], 2] = 1
+        return statistics.reshape(len(answers), -1)
+
+    def value(self, totals: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> NDArray[np.float64]:
+        """The score from summed rows; NaN of no rows."""
+        import numpy as np
+
+        counts = np.asarray(totals, dtype=np.float64).reshape(*totals.shape[:-1], -1, 3)
+        occurs = counts.any(axis=-1)
+        if options["average"] == "micro":
+            scores = self._score(counts.sum(axis=-2))
+        elif options["average"] == "binary":
+            scores = self._score(counts[..., self._positive(labels, options), :])
+        else:
+            weights = counts[..., 0] + counts[..., 2] if options["average"] == "weighted" else occurs
+            scores = ratio((self._score(counts) * weights).sum(axis=-1), weights.sum(axis=-1))
+        return np.where(occurs.any(axis=-1), scores, np.nan)
+
+    def _score(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Score of counts (…, 3); 0 where there is nothing to divide by."""
+        tp, fp, fn = counts[..., 0], counts[..., 1], counts[..., 2]
+        return ratio(tp, tp + self.false_positives * fp + self.false_negatives * fn, undefined=0.0)
+
+    def _positive(self, labels: Sequence[str], options: Mapping[str, Any]) -> int:
+        positive = options["positive"]
+        if str(positive) in labels:
+            return list(labels).index(str(positive))
+        found = ", ".join(map(repr, labels))
+        raise PlanError(
+            f"{self.name}_average is 'binary', but {self.name}_positive is {positive!r}; the labels are {found}.",
+            f"Say which of them is the positive one, e.g. {self.name}_positive: {labels[-1] if labels else 'spam'}",
+        )
+
+
+def per_class(totals: NDArray[Any], labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Scores of each class from the summed rows of any of the three metrics.
+
+    Args:
+        totals: Summed statistics, shape (k,).
+        labels: The labels that the statistics were made with.
+
+    Returns:
+        One dict per label, in order, and one for `OTHER` where it occurs: `label`, `precision`, `recall`, `f1` (None
+        where undefined), `support` (references), `predicted` (answers), `tp`, `fp`, `fn`.
+    """
+    table = []
+    for label, (tp, fp, fn) in zip((*labels, OTHER), totals.reshape(-1, 3).round().astype(int).tolist(), strict=True):
+        support, predicted = tp + fn, tp + fp
+        line = {
+            "label": label,
+            "precision": tp / predicted if predicted else None,
+            "recall": tp / support if support else None,
+            "f1": 2 * tp / (support + predicted) if support + predicted else None,
+        }
+        table.append({**line, "support": support, "predicted": predicted, "tp": tp, "fp": fp, "fn": fn})
+    return table if table[-1]["support"] + table[-1]["predicted"] else table[:-1]
+
+
+METRIC = (
+    ClassScore("precision", "Precision", false_positives=1, false_negatives=0),
+    ClassScore("recall", "Recall", false_positives=0, false_negatives=1),
+    ClassScore("f1", "F1", false_positives=0.5, false_negatives=0.5),
+)
