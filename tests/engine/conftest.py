@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.records import Protocol, TrialSpec, Variant
-
-WORDS = [f"w{number}" for number in range(200)]
-LABELS = ("bad", "fair", "good")
+from core.records import TrialSpec, Variant
+from tests.engine.tiny import LABELS, QUICK, WORDS
 
 
 def texts(count: int, longest: int = 60, seed: int = 0) -> list[str]:
@@ -41,7 +39,7 @@ def save(tmp_path_factory):
         )
         tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=engine, unk_token="[UNK]", **special)
         torch.manual_seed(0)
-        config = getattr(transformers, config_class)(vocab_size=len(vocabulary), initializer_range=0.3, **settings)
+        config = getattr(transformers, config_class)(vocab_size=len(vocabulary), initializer_range=1.0, **settings)
         folder = tmp_path_factory.mktemp(model_class)
         getattr(transformers, model_class)(config).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -85,12 +83,10 @@ def decoder_without_pad(save):
 
 @pytest.fixture(scope="session")
 def seq2seq(save):
-    settings = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2, "decoder_start_token_id": 0}
+    settings = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2, "decoder_start_token_id": 0}
+    settings["initializer_factor"] = 10.0
     special = {"pad_token": "[PAD]", "eos_token": "[SEP]"}
     return save("T5Config", "T5ForConditionalGeneration", special, **settings, pad_token_id=0, eos_token_id=2)
-
-
-QUICK = Protocol(latency_batch_sizes=(1, 4), min_calls=3, min_seconds=0.0, max_seconds=5.0, warmup=2)
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ def test_other_work_on_the_machine_is_told(monkeypatch):
 
 
 def test_looking_at_the_machine_loads_no_runtime():
-    code = "import sys; from core.engine import environment as e; e.describe(); e.devices(); print('torch' in sys.modules)"
+    code = (
+        "import sys; from core.engine import environment as e; e.describe(); e.devices(); print('torch' in sys.modules)"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"

@@ -18,7 +18,7 @@ class Clock:
 class Model:
     """A task and a session in one: tokens are words, the answer is the text's length, room is for `room` tokens."""
 
-    class tokenizer:  # noqa: N801 - stands for an attribute
+    class tokenizer:
         pad_token_id = 0
 
     generates = False
@@ -138,9 +138,7 @@ def test_rows_before_a_failure_were_handed_on(rows):
 
     model.output = fail_later
     with pytest.raises(RuntimeError, match="device lost"):
-        quality.run(
-            model, model, rows, Protocol(), DecodeContext(), done=(), emit=events.append, clock=model.clock
-        )
+        quality.run(model, model, rows, Protocol(), DecodeContext(), done=(), emit=events.append, clock=model.clock)
     assert len(events) == 2
 
 

@@ -200,7 +200,9 @@ def _check_head(model: Any, missing: set[str] | Sequence[str], task: Task) -> No
     if not missing and not other_head:
         return
     found = ", ".join(architectures) or "a model without a head"
-    lacking = f" It lacks {', '.join(sorted(missing)[:3])}." if missing else ""
+    # Names with few dots are the head's own.
+    nearest = sorted(missing, key=lambda name: (name.count("."), name))[:3]
+    lacking = f" It lacks {', '.join(nearest)}." if missing else ""
     raise TrialFailed(
         "unsupported",
         f"The checkpoint is {found}; {task.name} needs {wanted}.{lacking}",
@@ -218,6 +220,9 @@ def _load_tokenizer(folder: Path, model: Any) -> Any:
     import transformers
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
+        # Without its files transformers makes one that knows no words, and says nothing.
+        raise TrialFailed("load", "The checkpoint has no tokenizer files.", "Fetch tokenizer.json with the weights.")
     tokenizer.model_max_length = longest_input(tokenizer.model_max_length, model)
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token is None:

@@ -1,0 +1,150 @@
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from core import codec
+from core.engine import worker
+from core.engine.events import Done, Failed, Latency, Loaded, Memory, Note, Rows, Stage, from_json
+from core.engine.worker import Job
+from core.records import Variant
+from tests.engine.tiny import LABELS, QUICK
+
+
+@pytest.fixture
+def job(spec, classifier, rows):
+    def make(folder=None, done=(), **changes):
+        return Job(spec(**changes), str(folder or classifier), rows, LABELS, done)
+
+    return make
+
+
+def run(job):
+    events, turns = [], []
+    worker.run_trial(job, events.append, lambda: turns.append(len(events)))
+    return events, turns
+
+
+def kinds(events):
+    return [type(event) for event in events if not isinstance(event, Note)]
+
+
+def answers(events):
+    return {
+        position: prediction["answer"]
+        for event in events
+        if isinstance(event, Rows)
+        for position, prediction in zip(event.positions, event.predictions, strict=True)
+    }
+
+
+def test_a_trial_loads_predicts_times_and_ends(job, rows):
+    events, turns = run(job())
+    assert kinds(events) == [Stage, Loaded, Stage, Rows, Stage, Latency, Latency, Memory, Done]
+    assert [event.name for event in events if isinstance(event, Stage)] == ["load", "quality", "latency"]
+    assert sorted(answers(events)) == list(range(len(rows)))
+    assert set(answers(events).values()) <= set(LABELS)
+    assert events[turns[0] - 1] == Stage("latency")
+    series = [event.series for event in events if isinstance(event, Latency)]
+    assert [one.batch_size for one in series] == [1, 4]
+    assert all(len(one.forward_ns) >= 3 and min(one.forward_ns) > 0 for one in series)
+    assert series[0].first_call_ns > 0
+    assert events[-1].environment["threads"] == 1
+
+
+def test_a_trial_resumes_where_it_was(job):
+    whole = answers(run(job())[0])
+    rest = answers(run(job(done=tuple(range(0, 90, 3))))[0])
+    assert rest == {position: answer for position, answer in whole.items() if position % 3}
+
+
+def test_no_batch_sizes_mean_no_latency_pass(job):
+    events, turns = run(job(protocol=replace(QUICK, latency_batch_sizes=())))
+    assert Latency not in kinds(events)
+    assert turns == []
+
+
+def test_one_row_is_enough_for_every_pass(job, rows):
+    events, _ = run(replace(job(), inputs=rows[:1]))
+    assert len([event for event in events if isinstance(event, Latency)]) == 2
+
+
+@pytest.fixture
+def piped():
+    """Runs `child_main` on one end of a pipe and gives the other, as a parent has it."""
+    parent, child = multiprocessing.Pipe()
+    thread = threading.Thread(target=worker.child_main, args=(child,))
+    thread.start()
+    yield parent
+    parent.close()
+    thread.join(timeout=30)
+
+
+def test_a_child_waits_for_its_turn_before_latency(piped, job):
+    piped.send_bytes(codec.dumps(job()).encode())
+    events = []
+    while not events or events[-1] != Stage("latency"):
+        events.append(from_json(piped.recv_bytes()))
+    assert not piped.poll(0.3)
+    piped.send_bytes(worker.GO)
+    while not isinstance(events[-1], Done | Failed):
+        events.append(from_json(piped.recv_bytes()))
+    assert isinstance(events[-1], Done)
+
+
+def test_a_failure_is_the_last_event(piped, job, masked_model):
+    piped.send_bytes(codec.dumps(job(folder=masked_model)).encode())
+    assert from_json(piped.recv_bytes()) == Stage("load")
+    failed = from_json(piped.recv_bytes())
+    assert failed.failure.kind == "unsupported"
+
+
+def test_a_variant_this_machine_lacks_fails_before_loading(piped, job):
+    piped.send_bytes(codec.dumps(job(variant=Variant(device="mps"))).encode())
+    assert from_json(piped.recv_bytes()).failure.kind == "unsupported"
+
+
+def test_a_bug_is_a_row_with_its_traceback(piped, job):
+    piped.send_bytes(codec.dumps(replace(job(), inputs=({"no_text": "a"},))).encode())
+    events = [from_json(piped.recv_bytes())]
+    while not isinstance(events[-1], Failed):
+        events.append(from_json(piped.recv_bytes()))
+    failure = events[-1].failure
+    assert failure.kind == "crash"
+    assert "KeyError" in failure.message
+    assert "Traceback" in failure.log_tail
+
+
+def test_memory_that_runs_out_is_told_as_such():
+    assert worker.as_failure(MemoryError()).kind == "out_of_memory"
+
+
+def test_the_same_worker_speaks_over_stdin_and_stdout(job):
+    text = codec.dumps(job()) + "\ngo\n"
+    command = [sys.executable, "-m", "core.engine.worker"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, input=text.encode(), capture_output=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    events = [from_json(line) for line in done.stdout.splitlines()]
+    assert kinds(events)[-1] is Done
+    assert answers(events) == answers(run(job())[0])
+
+
+def test_over_stdout_a_failure_is_an_event_and_the_exit_code_says_so():
+    command = [sys.executable, "-m", "core.engine.worker"]
+    done = subprocess.run(command, input=b"not a job\n", capture_output=True, timeout=120)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["event"] == "failed"
+
+
+def test_waiting_threads_do_not_spin():
+    code = "import os, core.engine.worker as w, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split() == ["passive", "False"]
+    assert worker.PRELOAD[0] == "core.engine.worker"
