@@ -22,6 +22,10 @@ def _converter() -> Converter:
     from cattrs.preconf.json import make_converter
 
     converter = make_converter()
+    # A whole number in a field of floats (`memory_mb: 2000`) comes back as a float: it must be hashed as one, too.
+    converter.register_unstructure_hook(float, float)
+    # NumPy's arrays and scalars, without importing NumPy.
+    converter.register_unstructure_hook_func(lambda t: hasattr(t, "tolist"), lambda value: value.tolist())
     # Unions of plain values (`str | int`) and `Any` pass through as they are.
     converter.register_structure_hook_func(lambda t: t == str | int, lambda value, _: value)
     converter.register_structure_hook_func(lambda t: t == Mapping[str, Any], lambda value, _: dict(value))
@@ -29,7 +33,7 @@ def _converter() -> Converter:
 
 
 def encode(record: Any) -> Any:
-    """A record as plain JSON values: dicts, lists, strings, numbers, None."""
+    """A record as plain JSON values: dicts, lists, strings, numbers, None. Arrays become lists, and stay lists."""
     return _converter().unstructure(record)
 
 

@@ -58,7 +58,11 @@ class Metric(Protocol):
 
 
 def resolve_options(metric: Metric, flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The metric's options, complete, from the plan's flat ones (`f1_average`). Raises PlanError for a forbidden value."""
+    """The metric's options, complete, from the plan's flat ones (`f1_average`).
+
+    Raises:
+        PlanError: a value is not allowed.
+    """
     from core.errors import PlanError
 
     options = {}

@@ -21,9 +21,9 @@ class Rouge:
     """Mean F-measure of `rouge_score`; of several references the one that suits the answer best counts.
 
     Values equal `evaluate`'s with `use_aggregator=False`, averaged (its aggregator gives the median of bootstrapped
-    means instead, which differs in the third decimal). rougeLsum takes each line for a sentence, as `evaluate` does, so texts
-    want newlines between sentences; without any it equals rougeL. Only a–z and 0–9 count: a text in another script
-    scores 0.
+    means instead, which differs in the third decimal). rougeLsum takes each line for a sentence, as `evaluate` does,
+    so texts want newlines between sentences; without any it equals rougeL. Only a–z and 0–9 count: a text in another
+    script scores 0.
 
     Statistics, shape (n, 2): the F-measure, and 1.
     """

@@ -15,14 +15,21 @@ from core.tasks.base import Column, DecodeContext, Encoding, Prediction, TaskSam
 
 def predict(model: Any, tokenizer: Any, text: str, settings: dict[str, Any]) -> str:
     """The text that the model writes for one text."""
+    from inspect import signature
+
     import torch
 
     prefix = ((getattr(model.config, "task_specific_params", None) or {}).get(settings["task"]) or {}).get("prefix", "")
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 1024)
     inputs = tokenizer(prefix + text, truncation=True, max_length=limit, return_tensors="pt").to(model.device)
-    generation = {"max_new_tokens": settings["max_new_tokens"], "num_beams": settings["num_beams"], "do_sample": False}
+    known = signature(model.forward).parameters
     with torch.inference_mode():
-        tokens = model.generate(**inputs, **generation)[0]
+        tokens = model.generate(
+            **{name: tensor for name, tensor in inputs.items() if name in known},
+            max_new_tokens=settings["max_new_tokens"],
+            num_beams=settings["num_beams"],
+            do_sample=False,
+        )[0]
     return str(tokenizer.decode(tokens, skip_special_tokens=True)).strip()
 
 

@@ -9,17 +9,20 @@ from core.records import Protocol
 from core.tasks.base import Column, DecodeContext, Encoding, Prediction, TaskSample, accepted_inputs, split_rows
 
 DECIMALS = 4
-"""Of probabilities. Padding moves the sixth decimal, so more of them would differ from one batch size to the next."""
+"""Of probabilities. Padding moves the sixth decimal or so: more of them would differ from one batch size to the next."""
 
 
 def predict(model: Any, tokenizer: Any, text: str, settings: dict[str, Any]) -> str:
     """The label of one text."""
+    from inspect import signature
+
     import torch
 
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 1024)
     inputs = tokenizer(text, truncation=True, max_length=limit, return_tensors="pt").to(model.device)
+    known = signature(model.forward).parameters
     with torch.inference_mode():
-        best = int(model(**inputs).logits[0].argmax())
+        best = int(model(**{name: tensor for name, tensor in inputs.items() if name in known}).logits[0].argmax())
     label = model.config.id2label[best]
     return str(settings["labels"].get(label, label))
 
