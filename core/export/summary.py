@@ -1,0 +1,89 @@
+"""What the readable reports say: worked out once, drawn as Markdown and as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from core.analysis.ranking import against, choose
+from core.analysis.summary import Analysis, analyse
+from core.analysis.views import LeaderboardRow, QualityLatency, leaderboard, quality_latency
+from core.analysis.wording import NOTHING, limits_in_words
+from core.review import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.analysis.paired import Pair
+    from core.metrics.base import Metric
+    from core.records import RunResult
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run as seen from its chosen trial."""
+
+    heading: str
+    reason: str
+    metric: Metric
+    """The headline."""
+    best: LeaderboardRow
+    """The chosen trial, whether or not the rule picks it too."""
+    board: tuple[LeaderboardRow, ...]
+    plane: QualityLatency
+    comparisons: tuple[tuple[str, Pair], ...]
+    """Name of another trial, and the chosen one's difference to it."""
+    facts: tuple[tuple[str, str], ...]
+    """Label and text, e.g. ("Rows", "872")."""
+
+
+def summarise(run: RunResult, trial: str) -> Summary:
+    """The run as seen from `trial`. Raises UnknownName where the run has no such trial."""
+    outcome = chosen(run, trial)
+    analysis = analyse(run)
+    ranking = choose(analysis)
+    board = leaderboard(analysis, ranking)
+    best = next(row for row in board if row.trial == trial)
+    names = {row.trial: row.name for row in board}
+    pairs = against(analysis, trial)
+    rule = names.get(ranking.winner or "")
+    overruled = f"Chosen by hand: the rule picks {rule or 'none'}. {ranking.reason}"
+    return Summary(
+        heading=f"Ship {best.model} on {best.device}, {best.dtype}"
+        if outcome.status == "done"
+        else f"No result of {best.model}",
+        reason=ranking.reason if ranking.winner == trial else overruled,
+        metric=analysis.headline,
+        best=best,
+        board=tuple(board),
+        plane=quality_latency(analysis, ranking),
+        comparisons=tuple((names[other], pairs[other].seen_from(trial)) for other in names if other in pairs),
+        facts=_facts(analysis, outcome.environment),
+    )
+
+
+def remark(row: LeaderboardRow) -> str:
+    """Why a trial is not fit to be chosen: what failed, or the limits it breaks. Empty where nothing stands against it."""
+    if row.failure:
+        return f"{row.status}: {row.failure.message}"
+    return "; ".join(row.violations) if row.status == "done" else row.status
+
+
+def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    run, dataset = analysis.run, analysis.run.plan.dataset
+    skipped = len(run.evalset.skipped)
+    unusable = f" ({skipped:,} unusable, not scored)" if skipped else ""
+    machine = [str(environment[key]) for key in ("cpu", "gpu") if environment.get(key)]
+    versions = [f"{key} {environment[key]}" for key in ("torch", "transformers") if environment.get(key)]
+    return (
+        ("Task", analysis.task.title),
+        ("Data", dataset.repo or PurePath(dataset.path or NOTHING).name),
+        ("Data revision", dataset.revision or NOTHING),
+        ("Rows", f"{len(run.evalset.ids):,}{unusable}"),
+        ("Limits", "; ".join(limits_in_words(run.plan.limits)) or "none"),
+        ("Machine", ", ".join(machine) or NOTHING),
+        ("Versions", ", ".join(versions) or NOTHING),
+        ("Run", run.id),
+        ("Plan", run.plan_hash),
+    )
