@@ -70,12 +70,12 @@ class ClassScore:
         right = np.array(
             [answer == reference for answer, reference in zip(answers, references, strict=True)], dtype=bool
         )
-        statistics = np.zeros((len(answers), len(place) + 1, 3), dtype=np.int8)
+        statistics = np.zeros((len(answers), 3 * (len(place) + 1)), dtype=np.int8)
         row = np.arange(len(answers))
-        statistics[row[right], answered[right], 0] = 1
-        statistics[row[~right], answered[~right], 1] = 1
-        statistics[row[~right], wanted[~right], 2] = 1
-        return statistics.reshape(len(answers), -1)
+        statistics[row[right], 3 * answered[right]] = 1
+        statistics[row[~right], 3 * answered[~right] + 1] = 1
+        statistics[row[~right], 3 * wanted[~right] + 2] = 1
+        return statistics
 
     def value(self, totals: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> NDArray[np.float64]:
         """The score from summed rows; NaN of no rows."""
