@@ -82,7 +82,7 @@ class Fields:
         """One of a few words."""
         value = self.text(key) or default
         if value not in choices:
-            raise PlanError(f"{self.path(key)} is {value!r}, which is not known.", suggestion(value, choices))
+            raise PlanError(f"{self.path(key)} is {value!r}, which is not known.", f"Use one of: {', '.join(choices)}.")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import yaml
 
 from core.errors import PlanError
 
-LINE = 90
+LINE = 100
 """Longest mapping, in characters, that is written in one line."""
 
 
@@ -61,6 +61,12 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
         super().increase_indent(flow, False)
 
 
+def _represent_text(dumper: Any, text: str) -> Any:
+    # PyYAML loses rare line breaks (U+0085) and blanks outside of double quotes.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(
     FlowList, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
 )
@@ -73,13 +79,14 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML with fewer surprises: keys are text as written, none stands twice, and `no` is a word."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
-        own = [key.value for key, _ in node.value]
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
-            if own.count(key_node.value) > 1:
-                problem = f"the key {key_node.value!r} stands twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key.start_mark)
+            if key.value in seen:
+                problem = f"the key {key.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
         self.flatten_mapping(node)
         return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
 
