@@ -1,0 +1,36 @@
+"""Where rows come from: files and Hub data sets, as the `EvalSet` that every trial of a run shares.
+
+`source.py`     a file or a Hub data set → `Table`
+`delimited.py`  CSV and TSV as they are found: encodings, stray quotes, missing headers
+`readers.py`    the other formats; READERS is the table of all of them
+`mapping.py`    which column is which
+`labels.py`     which model label is which data set label
+`sample.py`     the seeded, stratified draw
+`evalset.py`    the rows that can be scored, and the list of those that cannot
+"""
+
+from core.data.evalset import Loaded, build, load, load_rows, preview
+from core.data.labels import LabelMatch, complete, reconcile
+from core.data.mapping import ColumnGuess, guess_columns, resolve_columns
+from core.data.sample import draw
+from core.data.source import Table, hub_layout, load_table, read_file, save_upload
+
+__all__ = [
+    "ColumnGuess",
+    "LabelMatch",
+    "Loaded",
+    "Table",
+    "build",
+    "complete",
+    "draw",
+    "guess_columns",
+    "hub_layout",
+    "load",
+    "load_rows",
+    "load_table",
+    "preview",
+    "read_file",
+    "reconcile",
+    "resolve_columns",
+    "save_upload",
+]

@@ -1,0 +1,246 @@
+"""A file or a Hub data set, read into a `Table`. The only importer of `datasets`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.data.readers import ENDINGS, READERS
+from core.data.table import MAX_UNPACKED_BYTES, Names, Table, check_bytes, check_rows
+from core.errors import DatasetMismatch, HubUnavailable, UnknownName, UnreadableFile, UserError
+from core.records import DatasetSpec
+
+__all__ = ["Table", "hub_layout", "load_table", "read_file", "save_upload"]
+
+HUB_FORMATS = frozenset({"parquet", "csv", "json", "arrow", "text"})
+"""Builders of `datasets` that read plain tables."""
+
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_SHA = re.compile(r"[0-9a-f]{40}")
+
+
+def read_file(path: Path, reader: str | None = None, named: Names = ()) -> Table:
+    """Read a file on this machine.
+
+    Args:
+        path: The file.
+        reader: Name of a reader; by the file's ending when None.
+        named: Columns that the plan names; they help to tell whether a CSV or TSV file has a header.
+
+    Raises:
+        UnreadableFile: It is not there, empty, too large, or not what its ending claims.
+        UnknownName: No such reader.
+    """
+    if reader is None:
+        reader = ENDINGS.get(path.suffix.lower())
+        if reader is None:
+            raise UnreadableFile(
+                f"{path.name!r} has no ending that names its format.",
+                f"Name it {', '.join(ENDINGS)}, or set `reader:` to one of {', '.join(READERS)}.",
+            )
+    if reader not in READERS:
+        raise UnknownName("reader", reader, READERS)
+    try:
+        check_bytes(path.stat().st_size, f"{path.name!r}")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UnreadableFile(
+            f"There is no file {str(path)!r}.", "Check the path; a plan's paths start at its folder."
+        ) from None
+    except OSError as error:
+        raise UnreadableFile(f"{str(path)!r} cannot be read: {error.strerror}.", "Give a file you may read.") from None
+    try:
+        content = READERS[reader](data, named)
+    except UnreadableFile as error:
+        raise UnreadableFile(f"{path.name}: {error.message}", error.hint) from None
+    return Table(
+        frame=content.frame,
+        header=content.header,
+        revision=hashlib.sha256(data).hexdigest(),
+        notes=content.notes,
+        dropped=content.dropped,
+        reader=reader,
+    )
+
+
+def load_table(spec: DatasetSpec, token: str | None = None) -> Table:
+    """Read the rows that a plan names.
+
+    Raises:
+        DatasetMismatch: Neither or both of path and repo are set, a pinned file has changed, or the Hub has no
+            such data set, configuration or split.
+        UnreadableFile: The data cannot be read.
+        HubUnavailable: The Hub does not answer.
+    """
+    if (spec.path is None) == (spec.repo is None):
+        raise DatasetMismatch("A data set is either a file or a Hub data set.", "Set exactly one of `path` and `repo`.")
+    if spec.repo is not None:
+        return _load_hub(spec, token)
+    assert spec.path is not None
+    table = read_file(Path(spec.path), spec.reader, tuple(spec.columns.values()))
+    if spec.revision and spec.revision != table.revision:
+        raise DatasetMismatch(
+            f"{spec.path!r} has changed since the plan was pinned: its sha256 is {table.revision[:12]}…, "
+            f"the plan has {spec.revision[:12]}….",
+            "Restore the file, or remove `revision` from the plan to use it as it is now.",
+        )
+    return table
+
+
+def save_upload(name: str, content: bytes, home: Path) -> Path:
+    """Keep an uploaded file under its content's hash; the same file twice is kept once.
+
+    Args:
+        name: As the browser sent it; only a safe part of it is used.
+        content: The file.
+        home: Shortlist's folder (`core.settings.home`).
+
+    Returns:
+        `home/data/<hash>/<name>`.
+
+    Raises:
+        UnreadableFile: It is empty or too large.
+    """
+    if not content:
+        raise UnreadableFile(f"{name!r} is empty.", "Choose a file with at least one row.")
+    check_bytes(len(content), f"{name!r}")
+    stem, dot, ending = re.split(r"[/\\]", name)[-1].rpartition(".")
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", stem or ending).strip("-")[:80] or "upload"
+    if dot and stem:
+        slug += "." + re.sub(r"[^a-z0-9]", "", ending.lower())[:16]
+    path = home / "data" / hashlib.sha256(content).hexdigest()[:16] / slug
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return path
+
+
+def hub_layout(repo: str, token: str | None = None, revision: str | None = None) -> dict[str, list[str]]:
+    """Configurations of a Hub data set, each with its splits.
+
+    Raises:
+        DatasetMismatch: `repo` is not `org/name`, or there is no such data set of plain tables.
+        HubUnavailable: The Hub does not answer.
+    """
+    _check_repo(repo)
+    import datasets
+
+    with _hub_errors(repo):
+        names = datasets.get_dataset_config_names(repo, revision=revision or "main", token=token)
+        builder = _builder(repo, names[0], revision, token)
+        configs = builder.builder_configs or {names[0]: builder.config}
+        return {name: _splits(config) for name, config in configs.items()}
+
+
+def _check_repo(repo: str) -> None:
+    """Only `org/name` of the Hub: anything else would let `datasets` read a file or an address of the user's choice."""
+    if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo or repo.endswith(".git"):
+        hint = "Paths go under `path`; addresses are refused." if "/" in repo else "Write it with its owner."
+        raise DatasetMismatch(f"{repo!r} is not the id of a Hub data set, which has the form 'org/name'.", hint)
+    if Path(repo).exists():
+        raise DatasetMismatch(
+            f"{repo!r} names a file or folder here, not only a Hub data set.", "Give the file as `path`."
+        )
+
+
+def _load_hub(spec: DatasetSpec, token: str | None) -> Table:
+    """Stream one split: nothing but that split's files is fetched, and reading ends at the limits."""
+    assert spec.repo is not None
+    _check_repo(spec.repo)
+    import pyarrow as pa
+
+    with _hub_errors(spec.repo):
+        builder = _builder(spec.repo, spec.config, spec.revision, token)
+        splits = _splits(builder.config)
+        split = spec.split or (splits[0] if len(splits) == 1 else None)
+        if split not in splits:
+            wanted = f"has no split {split!r}" if split else "has several splits"
+            raise DatasetMismatch(f"{spec.repo!r} {wanted}; found: {', '.join(splits)}.", "Set `split` to one of them.")
+        stream = builder.as_streaming_dataset(split=split)
+        tables, rows, size = [], 0, 0
+        for batch in stream.with_format("arrow").iter(batch_size=1000):
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+            check_rows(rows)
+            check_bytes(size, f"{spec.repo!r}", MAX_UNPACKED_BYTES)
+            tables.append(batch)
+    if not rows:
+        raise DatasetMismatch(f"{spec.repo!r} has no rows in its split {split!r}.", "Choose another split.")
+    frame = pa.concat_tables(tables).to_pandas(ignore_metadata=True)
+    return Table(
+        frame, header=True, revision=builder.hash, label_names=_label_names(builder.info.features or stream.features)
+    )
+
+
+def _builder(repo: str, config: str | None, revision: str | None, token: str | None) -> Any:
+    """The builder of one configuration, all of whose files are plain tables of this very repository."""
+    import datasets
+
+    # A revision, even "main", keeps `datasets` from asking the dataset viewer, a second host.
+    builder = datasets.load_dataset_builder(repo, config, revision=revision or "main", token=token)
+    kind = type(builder).__module__.rpartition(".")[2]
+    if kind not in HUB_FORMATS:
+        raise DatasetMismatch(
+            f"{repo!r} is stored as {kind!r}; only tables are read ({', '.join(sorted(HUB_FORMATS))}).",
+            "Choose a data set of text rows.",
+        )
+    if not _SHA.fullmatch(builder.hash or ""):
+        raise HubUnavailable(f"The Hub did not say which commit of {repo!r} it gave.", "Try again later.")
+    home = f"hf://datasets/{repo}@{builder.hash}/"
+    foreign = [str(file) for files in (builder.config.data_files or {}).values() for file in files]
+    if foreign := [file for file in foreign if not file.startswith(home) or "/../" in file]:
+        raise DatasetMismatch(
+            f"{repo!r} points to a file outside its repository: {foreign[0]!r}.", "Such data sets are refused."
+        )
+    return builder
+
+
+def _splits(config: Any) -> list[str]:
+    return [str(name) for name in config.data_files or {}]
+
+
+def _label_names(features: Mapping[str, Any] | None) -> dict[str | int, tuple[str, ...]]:
+    names = {column: getattr(feature, "names", None) for column, feature in (features or {}).items()}
+    return {column: tuple(values) for column, values in names.items() if isinstance(values, list)}
+
+
+@contextmanager
+def _hub_errors(repo: str) -> Iterator[None]:
+    """What `datasets` raises, as errors that say what to do."""
+    from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+    try:
+        yield
+    except UserError:
+        raise
+    except DatasetNotFoundError as error:
+        gated = "gated" in str(error)
+        hint = (
+            f"Accept its terms at https://huggingface.co/datasets/{repo} and set HF_TOKEN."
+            if gated
+            else "Check the id."
+        )
+        raise DatasetMismatch(f"{_first_line(error)}", hint) from None
+    except (RuntimeError, ValueError, DatasetsError, FileNotFoundError) as error:
+        text = _first_line(error)
+        if "scripts are no longer supported" in text:
+            raise DatasetMismatch(
+                f"{repo!r} is made by a script, and code from the Hub is never run.",
+                "Many have a converted copy: set `revision: refs/convert/parquet`.",
+            ) from None
+        if "Connection" in type(error).__name__ or "Offline" in type(error).__name__:
+            raise _unreachable(repo, text) from None
+        raise DatasetMismatch(f"{repo!r} cannot be read: {text}", "Check its configuration and split.") from None
+    except (OSError, TimeoutError) as error:
+        raise _unreachable(repo, _first_line(error)) from None
+
+
+def _unreachable(repo: str, text: str) -> HubUnavailable:
+    return HubUnavailable(f"The Hub did not give {repo!r}: {text}", "Try again, or upload the rows as a file.")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__).strip()
