@@ -1,1 +1,65 @@
-"""Where models come from: `base` says what a catalogue is."""
+"""Where models come from: the Hub, a folder of checkpoints, the bundled samples. `base` says what a catalogue is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core import settings
+from core.catalog.base import Catalog, Progress
+from core.catalog.folder import FolderCatalog
+from core.catalog.hub import HubCatalog, HubStatus, check_id, hub_status
+from core.errors import UserError
+
+__all__ = [
+    "Catalog",
+    "FolderCatalog",
+    "HubCatalog",
+    "HubStatus",
+    "Progress",
+    "hub_status",
+    "locate",
+    "open_catalog",
+    "sources",
+]
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "models"
+
+
+def open_catalog(source: str, token: str | None = None) -> Catalog:
+    """The catalogue of that name: `hub`, `samples`, or the path of a folder of checkpoints.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    if source == "hub":
+        return HubCatalog(token=token)
+    if source == "samples":
+        return FolderCatalog(SAMPLES, name="samples", title="the bundled samples", token=token)
+    return FolderCatalog(Path(source), token=token)
+
+
+def locate(model: str, source: str | None = None, token: str | None = None) -> tuple[Catalog, str]:
+    """The catalogue that a plan's candidate comes from, and its id in there.
+
+    Without a source an existing checkpoint folder is that folder; anything else must be `org/name` on the Hub.
+
+    Raises:
+        UserError: Neither a checkpoint folder nor `org/name`.
+    """
+    if source is not None:
+        catalog = open_catalog(source, token)
+        return catalog, check_id(model) if source == "hub" else model
+    folder = Path(model).expanduser().absolute()
+    if (folder / "config.json").is_file():
+        return FolderCatalog(folder.parent, token=token), folder.name
+    if folder.is_dir():
+        raise UserError(
+            f"The folder {model!r} holds no config.json.", "Give the folder of one checkpoint, or org/name."
+        )
+    return HubCatalog(token=token), check_id(model)
+
+
+def sources() -> list[tuple[str, str]]:
+    """Each catalogue there is, as (source, title): the Hub, the samples, the folders of SHORTLIST_MODELS."""
+    folders = [(str(folder), f"the folder {folder}") for folder in settings.model_folders()]
+    return [("hub", HubCatalog.title), ("samples", "the bundled samples"), *folders]

@@ -1,0 +1,170 @@
+"""The facts of a checkpoint on disk, read without torch: configuration, weight headers, card, file sizes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from core.catalog import safety
+from core.catalog.card import card_facts, is_gated, read_front_matter
+from core.errors import RefusedModel
+
+_FORMATS = {
+    ".safetensors": "safetensors",
+    ".bin": "pytorch",
+    ".pt": "pytorch",
+    ".onnx": "onnx",
+    ".gguf": "gguf",
+    ".h5": "tensorflow",
+    ".msgpack": "flax",
+}
+
+_TASKS = {
+    "ForSequenceClassification": "text-classification",
+    "ForTokenClassification": "token-classification",
+    "ForQuestionAnswering": "question-answering",
+    "ForMaskedLM": "fill-mask",
+    "ForCausalLM": "text-generation",
+    "ForConditionalGeneration": "text2text-generation",
+}
+"""End of the architecture's name → task, where the card names none."""
+
+
+def formats(names: Iterable[str]) -> tuple[str, ...]:
+    """Weight formats among file names, sorted. Other `.bin` files (`training_args.bin`) are no weights."""
+    found = {
+        _FORMATS[suffix]
+        for name in names
+        if (suffix := Path(name).suffix) in _FORMATS and (suffix != ".bin" or "model" in Path(name).name)
+    }
+    return tuple(sorted(found))
+
+
+def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a `Candidate` that config.json tells; fields it is silent on are left out."""
+    architectures = config.get("architectures") or [""]
+    facts = {
+        "task": next((task for end, task in _TASKS.items() if str(architectures[0]).endswith(end)), None),
+        "architecture": config.get("model_type"),
+        "labels": label_names(config),
+        "remote_code": "auto_map" in config,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def label_names(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of `id2label` in order of id; empty where there are none or the ids are not numbers."""
+    names = config.get("id2label")
+    if not isinstance(names, Mapping):
+        return ()
+    try:
+        return tuple(str(names[key]) for key in sorted(names, key=int))
+    except (TypeError, ValueError):
+        return ()
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A JSON configuration. Raises RefusedModel where it is not a JSON object."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RefusedModel(
+            f"{path.name} cannot be read: {error}", "The checkpoint is damaged: save or download it again."
+        ) from error
+    if not isinstance(config, dict):
+        raise RefusedModel(
+            f"{path.name} is not a JSON object.", "The checkpoint is damaged: save or download it again."
+        )
+    return config
+
+
+def count_parameters(weights: Iterable[Path]) -> int:
+    """Number of values in safetensors files, from their headers. Raises RefusedModel where a header is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    count = 0
+    for path in weights:
+        try:
+            with safe_open(path, framework="np") as tensors:
+                count += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise RefusedModel(
+                f"{path.name} is not a valid safetensors file: {error}",
+                "The weights are damaged or cut short: save or download them again.",
+            ) from error
+    return count
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Fields of a `Candidate` for a checkpoint folder, `origins` and `blocked` among them, all but source and id.
+
+    A damaged or refused checkpoint is not an error here: it is `blocked`, with what stands against it.
+    """
+    files = list_files(folder)
+    card = read_front_matter(folder / "README.md")
+    reported = card_facts(card)
+    computed: dict[str, Any] = {
+        "download_bytes": sum(size for name, size in files.items() if safety.is_allowed(name)),
+        "formats": formats(files),
+        "updated": _updated(folder / name for name in files),
+    }
+    weights = [folder / name for name in files if name.endswith(".safetensors") and safety.is_allowed(name)]
+    blocked = None
+    try:
+        computed |= config_facts(read_config(folder / "config.json"))
+        blocked = refusal(folder, files)
+        if weights:
+            computed["parameters"] = count_parameters(weights)
+    except RefusedModel as error:
+        blocked = error.message
+    # The card's task is more precise than the architecture's (summarization, not text2text-generation).
+    facts = computed | reported
+    return facts | {"gated": is_gated(card), "origins": origins(reported, computed), "blocked": blocked}
+
+
+def origins(reported: Iterable[str], computed: Iterable[str]) -> dict[str, str]:
+    """Field name → where it comes from; what the card reports stands where both name a field."""
+    return dict.fromkeys(computed, "computed") | dict.fromkeys(reported, "reported")
+
+
+def refusal(folder: Path, names: Iterable[str]) -> str | None:
+    """Why the checkpoint in a folder is refused, by its file names and configurations; None where nothing is."""
+    files = list(names)
+    configs = [read_config(folder / name) for name in sorted(files) if safety.is_config(name)]
+    return safety.check_files(files) or next(filter(None, map(safety.check_config, configs)), None)
+
+
+def list_files(folder: Path) -> dict[str, int]:
+    """Posix path below the folder → bytes, sorted; hidden files left out."""
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+def fingerprint(folder: Path) -> str:
+    """Sha256 over names and contents of the files a trial may read: the revision of a checkpoint without commits."""
+    digest = hashlib.sha256()
+    for name in filter(safety.is_allowed, list_files(folder)):
+        stat = (folder / name).stat()
+        digest.update(f"{name}\0{_file_hash(folder / name, stat.st_size, stat.st_mtime_ns)}\n".encode())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _file_hash(path: Path, size: int, mtime_ns: int) -> str:
+    """Sha256 of a file's content; size and time are in the key so that a changed file is read again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _updated(paths: Iterable[Path]) -> str | None:
+    newest = max((path.stat().st_mtime for path in paths), default=None)
+    return None if newest is None else datetime.fromtimestamp(newest, UTC).isoformat(timespec="seconds")
