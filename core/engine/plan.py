@@ -275,7 +275,7 @@ def _limits_section(limits: Limits) -> dict[str, Any]:
     minima = {f"min_{name}": _plain(value) for name, value in limits.min_metrics.items()}
     if limits.params and limits.params % 1_000_000 == 0:
         numbers["params"] = f"{limits.params // 1_000_000}M"
-    return _filled({**numbers, "licenses": FlowList(limits.licenses), **minima})
+    return flow(_filled({**numbers, "licenses": FlowList(limits.licenses), **minima}))
 
 
 def _differing(

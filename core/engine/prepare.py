@@ -10,11 +10,11 @@ from typing import Any
 from core import codec, registry
 from core.catalog import locate
 from core.catalog.fit import fits
-from core.data import complete, load, reconcile
+from core.data import complete, load_rows, reconcile
 from core.engine import environment
 from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
 from core.metrics.base import resolve_options
-from core.records import Candidate, DatasetSpec, EvalSet, Failure, FailureKind, Plan, PlanCandidate, TrialSpec, Variant
+from core.records import Candidate, EvalSet, Failure, FailureKind, Plan, PlanCandidate, TrialSpec, Variant
 from core.tasks.base import Task
 
 
@@ -58,10 +58,10 @@ def prepare(plan: Plan, *, token: str | None = None, repeat: int = 0, strict: bo
             labels do not meet the data's.
     """
     task = registry.task(plan.task)
-    dataset, evalset = load(plan.dataset, task, token)
+    rows = load_rows(plan.dataset, task, token)
+    evalset, notes = rows.evalset, list(rows.notes)
     metrics = plan.metrics or task.default_metrics
-    notes = list(_data_notes(plan.dataset, dataset, evalset))
-    plan = replace(plan, dataset=dataset, metrics=metrics, options=_options(metrics, plan.options))
+    plan = replace(plan, dataset=rows.spec, metrics=metrics, options=_options(metrics, plan.options))
 
     pinned: list[PlanCandidate] = []
     candidates: list[Candidate] = []
@@ -173,19 +173,6 @@ def _apart(specs: Sequence[TrialSpec]) -> Iterator[TrialSpec]:
         name = codec.identity(spec)
         yield replace(spec, repeat=spec.repeat + seen[name])
         seen[name] += 1
-
-
-def _data_notes(given: DatasetSpec, pinned: DatasetSpec, evalset: EvalSet) -> Iterator[str]:
-    guessed = {word: column for word, column in pinned.columns.items() if word not in given.columns}
-    if guessed:
-        columns = ", ".join(f"{word} from column {column!r}" for word, column in guessed.items())
-        yield f"Guessed the columns: {columns}. Set `columns:` in the plan to change that."
-    if evalset.skipped:
-        first = evalset.skipped[0]
-        total = len(evalset.skipped) + len(evalset.ids)
-        yield f"{len(evalset.skipped)} of {total} rows cannot be used; the first is row {first.row}: {first.reason}."
-    if len(evalset.labels) == 1:
-        yield f"Every row has the label {evalset.labels[0]!r}: no score can tell the candidates apart by class."
 
 
 def _candidate_notes(candidate: Candidate, task: Task, variants: Sequence[Variant]) -> Iterator[str]:

@@ -24,22 +24,14 @@ from typing import Any
 
 from core import codec, registry
 from core.engine import environment, latency, quality
+from core.engine.backends import pytorch
 from core.engine.events import Done, Event, Failed, Latency, Loaded, Memory, Note, Stage, to_json
 from core.engine.memory import MemoryMeter
 from core.errors import AppError, TrialFailed
 from core.records import Failure, TrialSpec
 from core.tasks.base import DecodeContext
 
-PRELOAD = (
-    "core.engine.worker",
-    "core.engine.backends.pytorch",
-    "torch",
-    "transformers",
-    "transformers.models.auto.modeling_auto",
-    "transformers.models.auto.tokenization_auto",
-    "transformers.modeling_utils",
-    "transformers.generation",
-)
+PRELOAD = ("core.engine.worker", *pytorch.MODULES)
 """What a fork server imports once, so that a trial starts in hundredths of a second. This module comes first: it sets
 what must stand in the environment before torch is loaded."""
 
@@ -82,6 +74,7 @@ def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], N
         raise TrialFailed("unsupported", obstacle, "Choose another variant, or a machine that has what this one needs.")
 
     emit(Stage("load"))
+    backend.start()
     memory = MemoryMeter()
     started = time.perf_counter()
     session = backend.load(Path(job.folder), task, spec.variant, protocol)

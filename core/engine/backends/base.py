@@ -48,6 +48,10 @@ class Backend(Protocol):
         """Why this machine cannot run the variant, in a sentence; None where it can. Cheap: imports no runtime."""
         ...
 
+    def start(self) -> None:
+        """Import the runtime, so that neither its time nor its memory is charged to the model."""
+        ...
+
     def load(self, folder: Path, task: Task, variant: Variant, protocol: MeasuringProtocol) -> Session:
         """Load a checkpoint from a local folder. Raises TrialFailed (kinds `load`, `unsupported`, `out_of_memory`)."""
         ...

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,16 @@ from core.engine.backends.torch_devices import TorchDevice, open_device
 from core.errors import TrialFailed
 from core.records import Protocol, Variant
 from core.tasks.base import Encoding, Task
+
+MODULES = (
+    "torch",
+    "transformers",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.modeling_utils",
+    "transformers.generation",
+)
+"""What every model needs. transformers imports lazily: its name alone would leave most of the time to the first load."""
 
 UNLIMITED = 1_000_000
 """A tokenizer without a limit of its own says 10^30."""
@@ -49,6 +60,10 @@ class PyTorch:
         if device == "cuda" and build.endswith("+cpu"):
             return f"This machine has a GPU, but the installed torch {build} is built for the CPU only."
         return None
+
+    def start(self) -> None:
+        for module in MODULES:
+            importlib.import_module(module)
 
     def load(self, folder: Path, task: Task, variant: Variant, protocol: Protocol) -> TorchSession:
         obstacle = self.unsupported(variant)
