@@ -1,21 +1,21 @@
 """Every error Shortlist raises on purpose.
 
-    AppError
-    ├── UserError(message, hint)      the user can fix it: shown in a line or two, never a traceback
-    │   ├── UnknownName               did you mean …
-    │   ├── PlanError                 the plan file does not say what it must
-    │   ├── HubUnavailable            the Hub did not answer, or not in time
-    │   ├── ModelNotFound             no such model or revision
-    │   ├── GatedModel                its owner wants terms accepted first
-    │   ├── RefusedModel              breaks a safety rule; the message names the rule
-    │   ├── DatasetMismatch           columns wanted, columns found
-    │   ├── UnreadableFile            not the format it claims to be
-    │   ├── LabelMismatch             model's labels and data set's labels, side by side
-    │   ├── MissingDependency         the pip line
-    │   └── DiskFull                  bytes needed, bytes free
-    ├── TrialFailed(kind, …)          kept as a row with status "failed"; stops no other trial
-    └── Interrupted                   Ctrl-C or a cancel; what was measured is kept
-    everything else                   a bug: let it crash
+AppError
+├── UserError(message, hint)      the user can fix it: shown in a line or two, never a traceback
+│   ├── UnknownName               did you mean …
+│   ├── PlanError                 the plan file does not say what it must
+│   ├── HubUnavailable            the Hub did not answer, or not in time
+│   ├── ModelNotFound             no such model or revision
+│   ├── GatedModel                its owner wants terms accepted first
+│   ├── RefusedModel              breaks a safety rule; the message names the rule
+│   ├── DatasetMismatch           columns wanted, columns found
+│   ├── UnreadableFile            not the format it claims to be
+│   ├── LabelMismatch             model's labels and data set's labels, side by side
+│   ├── MissingDependency         the pip line
+│   └── DiskFull                  bytes needed, bytes free
+├── TrialFailed(kind, …)          kept as a row with status "failed"; stops no other trial
+└── Interrupted                   Ctrl-C or a cancel; what was measured is kept
+everything else                   a bug: let it crash
 """
 
 from __future__ import annotations

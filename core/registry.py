@@ -73,6 +73,6 @@ def formats() -> dict[str, Format]:
     return cast("dict[str, Format]", _collect("core.export", "FORMAT"))
 
 
-def format(name: str) -> Format:  # noqa: A001 - reads as `registry.format("json")`
+def format(name: str) -> Format:
     """The export format of that name. Raises UnknownName."""
     return cast("Format", _one("format", name, formats()))

@@ -9,7 +9,7 @@ from core.records import Protocol
 from core.tasks.base import Column, DecodeContext, Encoding, Prediction, TaskSample, accepted_inputs, split_rows
 
 DECIMALS = 4
-"""Of probabilities. Padding moves the sixth decimal or so: more of them would differ from one batch size to the next."""
+"""Of probabilities. Padding moves the sixth decimal or so: with more of them, batch sizes would give different rows."""
 
 
 def predict(model: Any, tokenizer: Any, text: str, settings: dict[str, Any]) -> str:
