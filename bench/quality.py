@@ -242,14 +242,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps({"environment": environment.describe(), "rows": len(texts), "results": lines}, indent=2))
         return 0
     print(f"{len(texts)} rows of {options.data.name}, {options.rounds} rounds, {environment.fingerprint('cpu')}")
-    print(
-        f"{'model':<18} {'contender':<24} {'seconds':>8} {'rows/s':>8}  {'× our time [min, max]':<22} {'equal labels':>12}"
-    )
+    print(f"{'model':<18} {'contender':<24} {'seconds':>8} {'rows/s':>8}  {'× our time [min, max]':<22} {'same':>8}")
     for line in lines:
         ratio = f"{line['ratio']:.2f} [{line['ratio_low']:.2f}, {line['ratio_high']:.2f}]"
         print(
             f"{line['model']:<18} {line['contender']:<24} {line['seconds']:>8.3f} {line['rows_per_second']:>8.1f}  "
-            f"{ratio:<22} {line['equal_labels']:>12.2%}"
+            f"{ratio:<22} {line['equal_labels']:>8.2%}"
         )
     return 0
 

@@ -312,7 +312,8 @@ def test_paths_start_at_the_plan_file(tmp_path, monkeypatch):
     file = tmp_path / "plan.yaml"
     file.write_text(
         "\ufefftask: text-classification\ndataset: {path: ../rows.csv}\n"
-        "candidates: [{model: models/mine}, {model: org/name}, {model: mine, source: models}, {model: a, source: samples}]",
+        "candidates: [{model: models/mine}, {model: org/name}, "
+        "{model: mine, source: models}, {model: a, source: samples}]",
         encoding="utf-8",
     )
     monkeypatch.chdir("/")

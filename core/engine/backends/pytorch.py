@@ -27,7 +27,7 @@ MODULES = (
     "transformers.modeling_utils",
     "transformers.generation",
 )
-"""What every model needs. transformers imports lazily: its name alone would leave most of the time to the first load."""
+"""What every model needs; transformers imports lazily, so its name alone would leave most to the first load."""
 
 UNLIMITED = 1_000_000
 """A tokenizer without a limit of its own says 10^30."""

@@ -1,0 +1,88 @@
+from dataclasses import replace
+
+import pytest
+
+from core.engine import environment
+from core.engine.estimate import estimate
+from core.engine.prepare import Prepared
+from core.records import Candidate, Chunk, DatasetSpec, EvalSet, Outcome, Plan, PlanCandidate, Variant
+from tests.engine.tiny import QUICK
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    monkeypatch.setattr(environment, "cores", lambda: 2)
+
+
+def prepared(spec, *sizes, rows=1000, source="hub", **changes):
+    texts = tuple({"text": "four words stand here"} for _ in range(rows))
+    names = tuple(str(number) for number in range(rows))
+    evalset = EvalSet("rows", "text-classification", names, texts, names)
+    candidates = tuple(
+        Candidate(source, f"org/{number}", "0", parameters=size, download_bytes=size and size * 4)
+        for number, size in enumerate(sizes)
+    )
+    specs = tuple(spec(source=source, model=one.id, **changes) for one in candidates)
+    plan = Plan("text-classification", DatasetSpec(path="a"), tuple(PlanCandidate(one.id) for one in candidates))
+    return Prepared(plan, evalset, candidates, specs)
+
+
+def outcome(spec, seconds):
+    chunk = Chunk(tuple(range(1000)), (), {}, seconds, 9000)
+    return Outcome("t", spec, "done", rows_done=1000, rows_total=1000, chunks=(chunk,))
+
+
+def test_a_larger_model_takes_longer_and_a_range_holds_it(spec):
+    small, large = estimate(prepared(spec, 10_000_000)), estimate(prepared(spec, 400_000_000))
+    assert small.seconds_low < small.seconds_high
+    assert small.seconds_high < large.seconds_high
+    assert small.seconds_low < large.seconds_low
+    assert "nothing was measured" in large.basis
+
+
+def test_more_rows_and_more_trials_take_longer(spec):
+    one = estimate(prepared(spec, 10_000_000))
+    assert estimate(prepared(spec, 10_000_000, rows=9000)).seconds_high > one.seconds_high
+    assert estimate(prepared(spec, 10_000_000, 10_000_000)).seconds_high == pytest.approx(2 * one.seconds_high)
+
+
+def test_what_was_measured_before_counts_more_than_size(spec):
+    ready = prepared(spec, 10_000_000, protocol=replace(QUICK, latency_batch_sizes=()))
+    guess = estimate(ready, [outcome(ready.specs[0], 100.0)])
+    assert guess.seconds_low == pytest.approx(81)
+    assert guess.seconds_high == pytest.approx(160)
+    assert guess.basis == "Measured on this machine before."
+
+
+def test_what_another_machine_or_variant_measured_does_not_count(spec):
+    ready = prepared(spec, 10_000_000)
+    elsewhere = outcome(replace(ready.specs[0], hardware="another"), 100.0)
+    other = outcome(replace(ready.specs[0], variant=Variant(dtype="float16")), 100.0)
+    assert estimate(ready, [elsewhere, other]) == estimate(ready)
+
+
+def test_each_model_is_downloaded_once_and_local_ones_never(spec):
+    ready = prepared(spec, 10, 20)
+    twice = replace(ready, specs=(*ready.specs, replace(ready.specs[0], variant=Variant(dtype="float16"))))
+    assert estimate(twice).download_bytes == 120
+    assert estimate(prepared(spec, 10, source="/models")).download_bytes == 0
+
+
+def test_memory_is_that_of_the_largest_trial(spec):
+    sized = estimate(prepared(spec, 100_000_000, 400_000_000)).memory_mb
+    assert sized == estimate(prepared(spec, 400_000_000)).memory_mb
+    assert estimate(prepared(spec, None)).memory_mb is None
+
+
+def test_a_model_of_unknown_size_still_gets_an_estimate(spec):
+    assert estimate(prepared(spec, None)).seconds_high > 0
+
+
+def test_writing_costs_more_than_reading(spec):
+    reading = estimate(prepared(spec, 10_000_000))
+    writing = estimate(prepared(spec, 10_000_000, task="summarization"))
+    assert writing.seconds_high > reading.seconds_high
+
+
+def test_nothing_to_run_takes_no_time(spec):
+    assert estimate(prepared(spec)).seconds_high == 0

@@ -1,0 +1,140 @@
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from core import codec
+from core.engine import environment, yaml_text
+from core.engine import plan as plans
+from core.engine.prepare import prepare
+from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
+from core.records import DatasetSpec, Plan, PlanCandidate, Variant
+from tests.engine.tiny import QUICK, WORDS
+
+
+@pytest.fixture
+def table(tmp_path):
+    lines = [f"{WORDS[number]} {WORDS[number + 1]},{('bad', 'fair', 'good')[number % 3]}" for number in range(30)]
+    file = tmp_path / "rows.csv"
+    file.write_text("sentence,label\n" + "\n".join(lines) + "\n")
+    return file
+
+
+@pytest.fixture
+def numbered(classifier, tmp_path):
+    """The same model with label names that say nothing."""
+    folder = shutil.copytree(classifier, tmp_path / "numbered")
+    file = folder / "config.json"
+    config = json.loads(file.read_text())
+    config["id2label"] = {str(index): f"LABEL_{index}" for index in range(3)}
+    config["label2id"] = {f"LABEL_{index}": index for index in range(3)}
+    file.write_text(json.dumps(config))
+    return folder
+
+
+def plan(table, *candidates, **changes):
+    entries = tuple(one if isinstance(one, PlanCandidate) else PlanCandidate(str(one)) for one in candidates)
+    return replace(Plan("text-classification", DatasetSpec(path=str(table)), entries, protocol=QUICK), **changes)
+
+
+def test_a_plan_comes_back_pinned(table, classifier):
+    prepared = prepare(plan(table, classifier))
+    pinned = prepared.plan
+    assert pinned.dataset.columns == {"text": "sentence", "label": "label"}
+    assert pinned.dataset.revision
+    assert pinned.candidates[0].revision == prepared.candidates[0].revision
+    assert pinned.candidates[0].labels == {label: label for label in ("bad", "fair", "good")}
+    assert pinned.metrics[0] == "accuracy"
+    assert pinned.options["f1_average"] == "macro"
+    assert any("sentence" in note for note in prepared.notes)
+
+
+def test_a_pinned_plan_written_and_read_gives_the_same_trials(table, classifier):
+    prepared = prepare(plan(table, classifier, variants=(Variant(), Variant(dtype="bfloat16"))))
+    again = prepare(plans.parse(yaml_text.load(plans.to_yaml(prepared.plan))))
+    assert again.specs == prepared.specs
+    assert plans.plan_hash(again.plan) == plans.plan_hash(prepared.plan)
+
+
+def test_candidates_times_variants_in_plan_order(table, classifier, numbered):
+    names = {"LABEL_0": "bad", "LABEL_1": "fair", "LABEL_2": "good"}
+    second = PlanCandidate(str(numbered), labels=names, variants=(Variant("cuda", "float16"),))
+    prepared = prepare(plan(table, classifier, second, variants=(Variant(), Variant(dtype="bfloat16"))))
+    assert [(spec.model, spec.variant.dtype) for spec in prepared.specs] == [
+        (classifier.name, "float32"),
+        (classifier.name, "bfloat16"),
+        ("numbered", "float16"),
+    ]
+    assert prepared.specs[2].labels == names
+    assert prepared.specs[0].hardware == environment.fingerprint("cpu")
+    assert {spec.evalset for spec in prepared.specs} == {prepared.evalset.id}
+
+
+def test_names_that_say_nothing_are_not_matched_without_a_word_from_the_user(table, numbered):
+    with pytest.raises(LabelMismatch) as caught:
+        prepare(plan(table, numbered))
+    assert "LABEL_0" in caught.value.message
+    assert "labels: {LABEL_0: bad, LABEL_1: fair, LABEL_2: good}" in caught.value.hint
+
+
+def test_a_page_gets_the_others_while_one_is_blocked(table, classifier, numbered):
+    prepared = prepare(plan(table, numbered, classifier), strict=False)
+    assert [spec.model for spec in prepared.specs] == [classifier.name]
+    assert [(one.model, one.failure.kind) for one in prepared.blocked] == [(str(numbered), "data")]
+    assert len(prepared.candidates) == 2
+    assert prepared.candidates[0].blocked
+
+
+def test_an_unknown_model_is_named(table, classifier):
+    with pytest.raises(UserError, match="no-such-model"):
+        prepare(plan(table, "no-such-model/"))
+    prepared = prepare(plan(table, "no-such-model/", classifier), strict=False)
+    assert prepared.blocked[0].failure.kind == "load"
+    assert len(prepared.specs) == 1
+
+
+def test_a_refused_model_names_the_rule(table, classifier, tmp_path):
+    folder = shutil.copytree(classifier, tmp_path / "pickled")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(RefusedModel, match="safetensors"):
+        prepare(plan(table, folder))
+    assert prepare(plan(table, folder), strict=False).blocked[0].failure.kind == "unsupported"
+
+
+def test_a_model_of_another_task_is_told_by_its_task_not_by_its_labels(table, masked_model):
+    with pytest.raises(UserError, match="fill-mask"):
+        prepare(plan(table, masked_model))
+
+
+def test_matched_labels_and_labels_without_a_partner_are_told(tmp_path, classifier):
+    file = tmp_path / "rows.csv"
+    file.write_text("text,label\nw1 w2,BAD\nw3,good\n")
+    prepared = prepare(plan(file, classifier))
+    assert prepared.specs[0].labels == {"bad": "BAD", "good": "good"}
+    assert any("'bad' is taken as 'BAD'" in note for note in prepared.notes)
+    assert any("'fair' has no partner" in note for note in prepared.notes)
+
+
+def test_data_without_the_columns_stops_everything(tmp_path, classifier):
+    file = tmp_path / "rows.csv"
+    file.write_text("a,b\n1,2\n3,4\n")
+    with pytest.raises(DatasetMismatch):
+        prepare(plan(file, classifier), strict=False)
+
+
+def test_a_candidate_named_twice_is_measured_twice(table, classifier):
+    specs = prepare(plan(table, classifier, classifier)).specs
+    assert [spec.repeat for spec in specs] == [0, 1]
+    assert len({codec.identity(spec) for spec in specs}) == 2
+
+
+def test_a_repeat_is_another_trial(table, classifier):
+    first, again = prepare(plan(table, classifier)), prepare(plan(table, classifier), repeat=1)
+    assert codec.identity(first.specs[0]) != codec.identity(again.specs[0])
+    assert replace(again.specs[0], repeat=0) == first.specs[0]
+
+
+def test_a_model_larger_than_the_machine_is_told(table, classifier, monkeypatch):
+    monkeypatch.setattr(environment, "memory", lambda: {"memory_mb": 100, "gpu_memory_mb": None})
+    assert any("may not fit" in note for note in prepare(plan(table, classifier)).notes)
