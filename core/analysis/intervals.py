@@ -44,27 +44,30 @@ UNDEFINED = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @lru_cache(maxsize=4)
-def bootstrap_weights(n: int, replicates: int = REPLICATES, seed: int = 0) -> NDArray[np.uint8]:
+def bootstrap_weights(n: int, replicates: int = REPLICATES, seed: int = 0) -> NDArray[Any]:
     """How often each of n rows is drawn in each resample: shape (replicates, n), every line sums to n.
 
     The draw depends on the arguments alone, so all trials over the same rows share it and their differences are paired.
     """
     generator = np.random.default_rng(seed)
-    weights = np.empty((replicates, n), dtype=np.uint8)
+    # Small ones are kept as the product takes them; large ones in a quarter of the memory.
+    weights = np.empty((replicates, n), dtype=np.float32 if replicates * n <= _BLOCK else np.uint8)
     for line in weights:
         line[:] = np.bincount(generator.integers(n, size=n), minlength=n)
     weights.flags.writeable = False
     return weights
 
 
-def weighted_totals(weights: NDArray[Any], statistics: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighted_totals(weights: NDArray[Any], statistics: NDArray[Any]) -> NDArray[np.float64]:
     """Sums of the statistics in every resample: (B, n) @ (n, k) → (B, k).
 
     The product runs in float32, block by block: counts stay exact up to 2^24, other sums to seven digits.
     """
     columns = np.ascontiguousarray(statistics, dtype=np.float32)
     step = max(1, _BLOCK // max(1, weights.shape[1]))
-    blocks = [weights[start : start + step].astype(np.float32) @ columns for start in range(0, len(weights), step)]
+    blocks = [
+        weights[start : start + step].astype(np.float32, copy=False) @ columns for start in range(0, len(weights), step)
+    ]
     return np.concatenate(blocks).astype(np.float64)
 
 
@@ -93,7 +96,7 @@ def percentile_bounds(replicates: NDArray[np.float64]) -> tuple[NDArray[np.float
 
 def score(
     metric: Metric,
-    statistics: NDArray[np.float64],
+    statistics: NDArray[Any],
     labels: Sequence[str],
     options: Mapping[str, Any],
     weights: NDArray[Any] | None = None,
@@ -119,7 +122,7 @@ def score(
 
 def interval(
     metric: Metric,
-    statistics: NDArray[np.float64],
+    statistics: NDArray[Any],
     labels: Sequence[str],
     options: Mapping[str, Any],
     replicates: NDArray[np.float64],

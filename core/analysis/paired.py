@@ -5,8 +5,9 @@ A metric that counts right and wrong rows gets McNemar's exact test and Newcombe
 (Newcombe 1998, "Improved confidence intervals for the difference between binomial proportions based on paired data",
 method 10); every other metric a paired permutation test and a paired bootstrap interval.
 
-The family of a comparison is *all* pairs of the trials given, corrected by Holm's method (Holm 1979). So a p value
-stays true whichever pair is looked at, also when one of the two was picked because it came out best.
+P values are corrected by Holm's method (Holm 1979) over the family that is shown: one trial against all others, or all
+pairs. Against the best, the first is enough to keep the truly best trial in the tie set (Hsu 1984, "Constrained
+simultaneous confidence intervals for multiple comparisons with the best").
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Pair:
     high: float
     p: float
     p_holm: float
-    """Corrected for the whole family of pairs."""
+    """Corrected for the family it was compared in."""
     error: float
     """Standard error of the difference."""
     rows: int
@@ -65,11 +66,12 @@ class Pair:
 def compare(
     trials: Sequence[str],
     metric: Metric,
-    statistics: Sequence[NDArray[np.float64]],
+    statistics: Sequence[NDArray[Any]],
     labels: Sequence[str],
     options: Mapping[str, Any],
+    baseline: str | None = None,
 ) -> list[Pair]:
-    """All pairs of these trials, in order, with Holm's correction over them.
+    """One family of pairs, with Holm's correction over it: the baseline minus each other trial, or all pairs.
 
     Args:
         trials: Ids.
@@ -77,8 +79,13 @@ def compare(
         statistics: One array (n, k) per trial, over the same n rows.
         labels: Label names of the data set.
         options: The metric's options, complete.
+        baseline: Id of the trial to compare with all others; None for all pairs.
     """
     first, second = np.triu_indices(len(trials), k=1)
+    if baseline is not None:
+        place = trials.index(baseline)
+        second = np.delete(np.arange(len(trials)), place)
+        first = np.full_like(second, place)
     if not len(first) or not len(statistics[0]):
         return []
     values = np.array([metric.value(rows.sum(axis=0), labels, options) for rows in statistics], dtype=np.float64)
@@ -91,8 +98,10 @@ def compare(
     columns = np.column_stack((values[first] - values[second], low, high, p, holm(p), error)).tolist()
     rows = len(statistics[0])
     return [
-        Pair(trials[i], trials[j], metric.name, *numbers, rows)
-        for i, j, numbers in zip(first.tolist(), second.tolist(), columns, strict=True)
+        Pair(trials[i], trials[j], metric.name, difference, low, high, p, p_holm, error, rows)
+        for i, j, (difference, low, high, p, p_holm, error) in zip(
+            first.tolist(), second.tolist(), columns, strict=True
+        )
     ]
 
 
@@ -182,7 +191,7 @@ def newcombe(
 
 def _bootstrap(
     metric: Metric,
-    statistics: Sequence[NDArray[np.float64]],
+    statistics: Sequence[NDArray[Any]],
     labels: Sequence[str],
     options: Mapping[str, Any],
     first: NDArray[np.intp],
@@ -198,7 +207,7 @@ def _bootstrap(
 
 def _permutation(
     metric: Metric,
-    statistics: Sequence[NDArray[np.float64]],
+    statistics: Sequence[NDArray[Any]],
     labels: Sequence[str],
     options: Mapping[str, Any],
     first: NDArray[np.intp],

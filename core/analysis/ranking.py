@@ -65,7 +65,7 @@ def choose(analysis: Analysis, limits: Limits | None = None) -> Ranking:
         excluded={trial.id: checks[trial.id].broken for trial in outside},
         unknown={trial: check.unknown for trial, check in checks.items() if check.unknown},
         tied=tuple(trial.id for trial in by_cost),
-        leader=within[0].id if within else None,
+        leader=max(tied, key=lambda trial: gain(analysis, trial)).id if tied else None,
         winner=by_cost[0].id if by_cost else None,
         reason=_reason(analysis, within, by_cost, outside, percentile),
     )
@@ -78,10 +78,8 @@ def gain(analysis: Analysis, trial: TrialSummary) -> float:
 
 
 def against(analysis: Analysis, trial: str, metric: str | None = None) -> dict[str, Pair]:
-    """Every other trial → its comparison with this one, as `other − trial`."""
-    pairs = [pair for pair in analysis.pairs(metric) if trial in (pair.a, pair.b)]
-    others = [pair.b if pair.a == trial else pair.a for pair in pairs]
-    return {other: pair.seen_from(other) for other, pair in zip(others, pairs, strict=True)}
+    """Every other trial → its comparison with this one, as `other − trial`; Holm's family is these pairs."""
+    return {pair.b: pair.seen_from(pair.b) for pair in analysis.pairs(metric, baseline=trial)}
 
 
 def _tie_set(analysis: Analysis, within: list[TrialSummary]) -> list[TrialSummary]:
@@ -126,9 +124,10 @@ def _reason(
     winner, best = tied[0], within[0]
     metric = analysis.headline
     value = quality(winner.scores[metric.name].value)
-    dropped = f" after {_excluded(outside)} broke a limit" if outside else ""
+    dropped = f", after {_excluded(outside)} broke a limit" if outside else ""
     if len(tied) == 1 and len(within) == 1:
-        return f"{winner.name} ({metric.name} {value}) is the only trial left{dropped or ' with a result'}."
+        left = f"left{dropped}" if dropped else "with a result"
+        return f"{winner.name} ({metric.name} {value}) is the only trial {left}."
     if len(tied) == 1:
         return f"{winner.name} has the best {metric.name} ({value}), significantly above all others{dropped}."
     cost = _cheapest_in(winner, tied, percentile)

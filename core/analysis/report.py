@@ -54,7 +54,7 @@ def document(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
         "tied_with_best": list(ranking.tied),
         "winner": ranking.winner,
         "winner_reason": ranking.reason,
-        "pairs": [_pair(pair) for pair in analysis.pairs()],
+        "pairs": [_pair(pair) for pair in analysis.pairs(baseline=ranking.leader)],
     }
 
 

@@ -39,7 +39,7 @@ class TrialSummary:
     """Rows of the EvalSet it has answered, ascending, shape (n,)."""
     answers: tuple[Any, ...]
     """One per position."""
-    statistics: Mapping[str, NDArray[np.float64]]
+    statistics: Mapping[str, NDArray[Any]]
     """Metric → per-row sufficient statistics (n, k), in order of `positions`."""
     scores: Mapping[str, Interval]
     latency: Mapping[int, Latency]
@@ -93,33 +93,37 @@ class Analysis:
         """The trial of that id. Raises KeyError."""
         return self._by_id[trial]
 
-    def pairs(self, metric: str | None = None) -> list[paired.Pair]:
-        """All pairs of finished trials on a metric (the headline when None), over the rows all of them answered."""
-        name = metric or self.headline.name
-        if name not in self._pairs:
-            self._pairs[name] = self._compare(name)
-        return self._pairs[name]
+    def pairs(self, metric: str | None = None, baseline: str | None = None) -> list[paired.Pair]:
+        """A family of pairs of finished trials, over the rows all of them answered.
+
+        Args:
+            metric: Name; the headline when None.
+            baseline: The trial (id) to compare with all others; None for all pairs.
+        """
+        family = metric or self.headline.name, baseline
+        if family not in self._pairs:
+            self._pairs[family] = self._compare(*family)
+        return self._pairs[family]
 
     @cached_property
     def _by_id(self) -> dict[str, TrialSummary]:
         return {trial.id: trial for trial in self.trials}
 
     @cached_property
-    def _pairs(self) -> dict[str, list[paired.Pair]]:
+    def _pairs(self) -> dict[tuple[str, str | None], list[paired.Pair]]:
         return {}
 
-    def _compare(self, name: str) -> list[paired.Pair]:
+    def _compare(self, name: str, baseline: str | None) -> list[paired.Pair]:
         trials = [trial for trial in self.finished if name in trial.statistics]
-        if len(trials) < 2:
+        if len(trials) < 2 or baseline not in {None, *(trial.id for trial in trials)}:
             return []
         common = trials[0].positions
         for trial in trials[1:]:
             common = np.intersect1d(common, trial.positions, assume_unique=True)
         statistics = [trial.statistics[name][np.searchsorted(trial.positions, common)] for trial in trials]
         labels = self.run.evalset.labels
-        return paired.compare(
-            [trial.id for trial in trials], self.metrics[name], statistics, labels, self.options[name]
-        )
+        ids = [trial.id for trial in trials]
+        return paired.compare(ids, self.metrics[name], statistics, labels, self.options[name], baseline)
 
 
 def analyse(run: RunResult) -> Analysis:
@@ -165,7 +169,7 @@ def _summarise(
 
 def _merge(
     outcome: Outcome, metrics: Mapping[str, Metric]
-) -> tuple[NDArray[np.intp], tuple[Any, ...], dict[str, NDArray[np.float64]]]:
+) -> tuple[NDArray[np.intp], tuple[Any, ...], dict[str, NDArray[Any]]]:
     """The chunks as one table in row order. A row that two chunks hold counts once."""
     chunks = [chunk for chunk in outcome.chunks if chunk.positions]
     if not chunks:
@@ -173,7 +177,7 @@ def _merge(
     positions, order = np.unique(np.concatenate([chunk.positions for chunk in chunks]), return_index=True)
     predictions = [prediction for chunk in chunks for prediction in chunk.predictions]
     statistics = {
-        name: np.concatenate([chunk.statistics[name] for chunk in chunks]).astype(np.float64)[order]
+        name: np.concatenate([chunk.statistics[name] for chunk in chunks])[order]
         for name in metrics
         if all(name in chunk.statistics for chunk in chunks)
     }
@@ -182,22 +186,21 @@ def _merge(
 
 
 def _scores(
-    statistics: Mapping[str, NDArray[np.float64]],
+    statistics: Mapping[str, NDArray[Any]],
     metrics: Mapping[str, Metric],
     options: Mapping[str, Mapping[str, Any]],
     labels: tuple[str, ...],
 ) -> dict[str, Interval]:
-    """Every metric with its interval; one product resamples all that need it."""
-    resampled = {name: rows for name, rows in statistics.items() if not metrics[name].binary}
-    totals: dict[str, NDArray[np.float64]] = {}
-    if resampled:
-        rows = list(resampled.values())
-        edges = np.cumsum([one.shape[1] for one in rows])[:-1]
-        together = weighted_totals(bootstrap_weights(len(rows[0])), np.hstack(rows))
-        totals = dict(zip(resampled, np.split(together, edges, axis=1), strict=True))
-    scores = {}
-    for name, rows_of_metric in statistics.items():
-        metric = metrics[name]
-        replicates = metric.value(totals[name], labels, options[name]) if name in totals else np.empty(0)
-        scores[name] = interval(metric, rows_of_metric, labels, options[name], replicates)
+    """Every metric with its interval. Metrics that count the same (precision, recall, F1) are resampled once."""
+    scores: dict[str, Interval] = {}
+    resampled: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
+    for name, rows in statistics.items():
+        metric, replicates = metrics[name], np.empty(0)
+        if not metric.binary:
+            totals = next((totals for counted, totals in resampled if np.array_equal(counted, rows)), None)
+            if totals is None:
+                totals = weighted_totals(bootstrap_weights(len(rows)), rows)
+                resampled.append((rows, totals))
+            replicates = metric.value(totals, labels, options[name])
+        scores[name] = interval(metric, rows, labels, options[name], replicates)
     return scores

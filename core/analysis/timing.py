@@ -9,6 +9,7 @@ calls as independent, so slow drift of the machine is not in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,17 +81,23 @@ def quantile(ordered: NDArray[np.float64], q: float) -> Interval:
 
     A bound beyond the smallest or largest value does not exist, and is NaN.
     """
-    from scipy.special import bdtr
-
     n = len(ordered)
-    below = bdtr(np.arange(n + 1), n, q)
-    first = int(np.searchsorted(below, (1 - CONFIDENCE) / 2))
-    last = int(np.searchsorted(below, (1 + CONFIDENCE) / 2))
+    first, last = _ranks(n, q)
     return Interval(
         float(np.quantile(ordered, q)),
         float(ordered[first - 1]) if first > 0 else float("nan"),
         float(ordered[last]) if last < n else float("nan"),
     )
+
+
+@lru_cache
+def _ranks(n: int, q: float) -> tuple[int, int]:
+    """How many of n values lie below the true q-quantile at least, and at most, with 95 % confidence."""
+    from scipy.special import bdtr
+
+    below = bdtr(np.arange(n + 1), n, q)
+    first, last = np.searchsorted(below, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return int(first), int(last)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def enough_rows(analysis: Analysis, ranking: Ranking) -> EnoughRows | None:
         return None
     best = analysis.trial(ranking.leader)
     second = max((t for t in within if t is not best), key=lambda t: np.nan_to_num(gain(analysis, t), nan=-np.inf))
-    pair = against(analysis, second.id)[best.id]
+    pair = against(analysis, best.id)[second.id].seen_from(best.id)
     detectable = None
     if analysis.headline.binary:
         discordant = pair.rows * pair.error**2 + pair.difference**2

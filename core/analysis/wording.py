@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def points(difference: float, percent: bool = True) -> str:
     if math.isnan(difference):
         return NOTHING
     shown = f"{100 * difference:+.1f}" if percent else f"{difference:+.3f}"
-    return shown.replace("-", "−")
+    return shown.replace("-", "−") if float(shown) else shown[1:]
 
 
 def enumerate_words(words: Sequence[str]) -> str:
@@ -138,3 +139,40 @@ def limits_in_words(limits: Limits) -> list[str]:
         phrases.append(f"licence {' or '.join(limits.licenses)}")
     phrases += [f"{name} at least {quality(value)}" for name, value in limits.min_metrics.items()]
     return phrases
+
+
+def file_size(bytes_: int | None) -> str:
+    """4.1 MB: what a download or a file takes; powers of ten."""
+    if bytes_ is None:
+        return NOTHING
+    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if bytes_ >= size:
+            return f"{bytes_ / size:.3g} {unit}"
+    return f"{bytes_} B"
+
+
+def duration(seconds: float) -> str:
+    """8 s, 2 min 5 s, 1 h 12 min."""
+    if math.isnan(seconds):
+        return NOTHING
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(moment: str, now: datetime | None = None) -> str:
+    """4 min ago, of an ISO date and time; days beyond a month as the date itself."""
+    then = datetime.fromisoformat(moment)
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    seconds = ((now or datetime.now(UTC)) - then).total_seconds()
+    if seconds < 60:
+        return "just now"
+    for size, unit, longest in ((60, "min", 60), (3600, "h", 24), (86400, "d", 31)):
+        if seconds < size * longest:
+            return f"{int(seconds // size)} {unit} ago"
+    return then.date().isoformat()

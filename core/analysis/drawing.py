@@ -1,0 +1,128 @@
+"""What every picture shares and Plotly need not know: colours, ranges, ticks, texts."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.analysis.intervals import Interval
+from core.analysis.wording import cut_middle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.metrics.base import Metric
+
+BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
+"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+GREY = "#8A979C"
+FAINT = "rgba(138,151,156,0.22)"
+"""Grid lines; seen on white and on near black."""
+PALE, INK, WHITE = "#DDE6EB", "#1C2526", "#FFFFFF"
+"""The empty end of a colour scale, and the two colours of text on it."""
+
+Range = tuple[float, float]
+
+
+def safe(text: str) -> str:
+    """The text without the HTML that Plotly would read in it, cut in the middle. Names are other people's text."""
+    return html.escape(cut_middle(text, 40))
+
+
+def bold(text: str, really: bool = True) -> str:
+    """The name, safe and in bold where asked."""
+    return f"<b>{safe(text)}</b>" if really else safe(text)
+
+
+def linear_range(intervals: Sequence[Interval], limit: float | None = None) -> Range:
+    """From the lowest to the highest bound with some air; the limit too, where it is not far off."""
+    low, high = _reach(intervals)
+    span = (high - low) or 0.1 * abs(high) or 0.1
+    if limit is not None and low - span <= limit <= high + span:
+        low, high = min(low, limit), max(high, limit)
+    air = 0.08 * ((high - low) or span)
+    return low - air, high + air
+
+
+def log_range(intervals: Sequence[Interval], limit: float | None = None) -> Range:
+    """As `linear_range`, in powers of ten; a limit within a factor of 3 is taken in."""
+    low, high = _reach(intervals)
+    if limit is not None and low / 3 <= limit <= high * 3:
+        low, high = min(low, limit), max(high, limit)
+    air = max(0.06 * math.log10(high / low), 0.08)
+    return math.log10(low) - air, math.log10(high) + air
+
+
+def within(interval: Interval, bounds: Range) -> Interval:
+    """Where the interval lies between the bounds, 0 to 1; a bound that does not exist falls on the value."""
+    low, high = (interval.value if math.isnan(one) else one for one in (interval.low, interval.high))
+    places = [(number - bounds[0]) / (bounds[1] - bounds[0]) for number in (interval.value, low, high)]
+    return Interval(*places)
+
+
+def log10(interval: Interval) -> Interval:
+    """The interval in powers of ten."""
+    return Interval(math.log10(interval.value), math.log10(interval.low), math.log10(interval.high))
+
+
+def log_ticks(log_bounds: Range) -> dict[str, Any]:
+    """Round numbers on a log axis, written out; between 4 and 8 of them or so."""
+    low, high = log_bounds
+    decades = high - low
+    steps = [1.0, 2.0, 5.0] if decades < 3.2 else [1.0]
+    if decades < 1:
+        steps = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0] if decades > 0.5 else [1.0, 1.2, 1.5, *range(2, 10)]
+    exponents = range(math.floor(low), math.ceil(high) + 1)
+    values = [step * 10.0**exponent for exponent in exponents for step in steps]
+    shown = [value for value in values if low <= math.log10(value) <= high]
+    return {"tickmode": "array", "tickvals": shown, "ticktext": [f"{value:,.6g}" for value in shown]}
+
+
+def faded(colour: str, opacity: float) -> str:
+    """The colour `#RRGGBB`, see-through."""
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def error_bars(intervals: Sequence[Interval], colour: str, thickness: float = 1.5) -> dict[str, Any]:
+    """Plotly's error bars of these intervals; a bound that does not exist draws nothing."""
+    up = [one.high - one.value for one in intervals]
+    down = [one.value - one.low for one in intervals]
+    return {
+        "type": "data",
+        "array": np.nan_to_num(up).tolist(),
+        "arrayminus": np.nan_to_num(down).tolist(),
+        "color": colour,
+        "thickness": thickness,
+        "width": 0,
+    }
+
+
+def metric_title(metric: Metric) -> str:
+    """An axis title; says so where less is better."""
+    return metric.title if metric.higher_is_better else f"{metric.title} (less is better)"
+
+
+def tick_format(metric: Metric, bounds: Range) -> str:
+    """Percent where people expect it, with decimals only where the axis is short."""
+    if not metric.percent:
+        return ""
+    return ".0%" if bounds[1] - bounds[0] > 0.04 else ".1%"
+
+
+def difference_scale(metric: Metric) -> tuple[float, str]:
+    """Factor and unit in which a difference on this metric is read."""
+    return (100.0, " points") if metric.percent else (1.0, "")
+
+
+def cells(*columns: Any) -> Any:
+    """Columns broadcast against each other to the custom data of a heatmap's cells, shape (rows, columns, fields)."""
+    return np.dstack(np.broadcast_arrays(*(np.asarray(column, dtype=object) for column in columns)))
+
+
+def _reach(intervals: Sequence[Interval]) -> Range:
+    numbers = [number for one in intervals for number in (one.low, one.value, one.high) if math.isfinite(number)]
+    return min(numbers), max(numbers)
