@@ -47,11 +47,11 @@ def first_selection() -> None:
 def _form() -> None:
     tasks = registry.tasks()
     with st.form("new_selection_form", border=False):
-        name = st.text_input("Name", placeholder="ticket router", help="What you choose a model for.")
-        task = st.selectbox("Task", list(tasks), format_func=lambda key: tasks[key].title)
+        name = st.text_input("Name", placeholder="What you choose a model for, e.g. ticket router")
+        task = st.selectbox("Task", list(tasks), None, format_func=lambda key: tasks[key].title, placeholder="Choose")
         if st.form_submit_button("Start", type="primary"):
-            if not name.strip():
-                st.error("Give it a name, e.g. what the model will do.")
+            if not (name.strip() and task):
+                st.error("Give it a name and a task.")
             else:
                 state.create(name, task)
                 st.rerun()

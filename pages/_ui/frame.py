@@ -121,7 +121,8 @@ def _header(selection: Selection | None) -> None:
         if selection:
             dialogs.selection_menu(selection)
             st.caption(_summary(selection), width="stretch")
-        health.mark()
+        with st.container(width="content"):
+            health.mark()
     if selection and selection.example:
         with st.container(horizontal=True, vertical_alignment="center", key="example_banner"):
             st.info("This is an example with real results, made on this machine.", icon=":material/school:")
@@ -160,7 +161,7 @@ def _done(selection: Selection | None) -> set[str]:
     return done
 
 
-class _errors_in_words:  # noqa: N801 - reads as a statement
+class _errors_in_words:
     """Shows a UserError as a message; everything else is a bug and keeps its traceback."""
 
     def __enter__(self) -> None:
@@ -189,7 +190,7 @@ def _plain(text: str) -> str:
 
 
 def _guard_cold_start() -> None:
-    """Until a process has run the entry file once, Streamlit opens a page's address without the frame: go round by it."""
+    """Go round by the entry file: until a process has run it once, Streamlit opens a page's address without it."""
     if "_framed" in st.session_state:
         return
     import inspect

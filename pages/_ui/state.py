@@ -15,9 +15,9 @@ KEY = "selection"
 
 
 def selections() -> list[Selection]:
-    """All selections, the one that changed last first; the example comes last."""
-    found = cached.store().selections()
-    return sorted(reversed(found), key=lambda selection: selection.example)
+    """All selections, the newest first; the example comes last."""
+    found = cached.store().selections()[::-1]
+    return sorted(found, key=lambda selection: selection.example)
 
 
 def current() -> Selection | None:

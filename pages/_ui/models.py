@@ -1,0 +1,132 @@
+"""Models as people compare them before a trial: the table of a search, the facts of one, the shortlist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from core import registry
+from core.analysis import wording
+from core.catalog.fit import fits
+from core.catalog.license import classify
+from core.records import Variant
+from pages._ui import cached
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.records import Candidate, ModelQuery
+
+HUB = "https://huggingface.co/"
+_FITS = {"yes": "✓ fits", "tight": "~ tight", "no": "✗ no", "unknown": "–"}
+
+
+def machine() -> dict[str, float | None]:
+    """Device → memory in MB."""
+    return {device.name: device.memory_mb for device in cached.devices()}
+
+
+def frame(candidates: Sequence[Candidate]) -> pd.DataFrame:
+    """One line per model, typed, in the order given."""
+    memory = machine()
+    return pd.DataFrame(
+        [
+            {
+                "model": one.id,
+                "can run": "✗ " + one.blocked.split(".")[0]
+                if one.blocked
+                else _FITS[fits(one, Variant(), memory).verdict],
+                "parameters": one.parameters,
+                "download": None if one.download_bytes is None else one.download_bytes / 1e6,
+                "licence": f"{one.license or '?'} · {one.license_class}",
+                "gated": one.gated,
+                "downloads": one.downloads,
+                "likes": one.likes,
+                "updated": pd.to_datetime(one.updated, utc=True, errors="coerce"),
+                "languages": ", ".join(one.languages[:4]),
+                "reported": one.reported[0].value if one.reported else None,
+                "page": HUB + one.id if one.source == "hub" else None,
+            }
+            for one in candidates
+        ]
+    )
+
+
+COLUMNS = {
+    "model": st.column_config.TextColumn("Model", width="large", pinned=True),
+    "can run": st.column_config.TextColumn(
+        "Fits here", help="At float32 in this machine's memory; ✗ names the rule that refuses it."
+    ),
+    "parameters": st.column_config.NumberColumn("Parameters", format="compact"),
+    "download": st.column_config.NumberColumn("Download", format="%.1f MB"),
+    "licence": st.column_config.TextColumn("Licence"),
+    "gated": st.column_config.CheckboxColumn("Gated", help="Its owner wants terms accepted first.", width="small"),
+    "downloads": st.column_config.NumberColumn("Downloads", format="compact", help="On the Hub, last 30 days."),
+    "likes": st.column_config.NumberColumn("Likes", format="compact"),
+    "updated": st.column_config.DatetimeColumn("Updated", format="distance"),
+    "languages": st.column_config.TextColumn("Languages"),
+    "reported": st.column_config.NumberColumn(
+        "Reported", format="%.3f", help="First score on the model's card. Not measured here."
+    ),
+    "page": st.column_config.LinkColumn("Page", display_text="open", width="small"),
+}
+
+
+def in_words(count: int, title: str, query: ModelQuery) -> str:
+    """What was found, as a sentence."""
+    found = f"**{count} {'model' if count == 1 else 'models'}** in {title}"
+    if count == query.limit:
+        found = f"**The first {count} models** of {title}"
+    parts = [f"for {registry.task(query.task).title.lower()}" if query.task else "for any task"]
+    if query.text:
+        parts.append(f"with “{query.text}” in the name")
+    if query.licenses:
+        parts.append(f"{' or '.join(query.licenses)} licence")
+    if query.min_params or query.max_params:
+        low = wording.count(query.min_params) if query.min_params else "0"
+        high = wording.count(query.max_params) if query.max_params else "any size"
+        parts.append(f"{low}–{high} parameters")
+    if query.languages:
+        parts.append(f"in {', '.join(query.languages)}")
+    if query.gated is False:
+        parts.append("open to all")
+    return f"{found} {', '.join(parts)}."
+
+
+def facts(candidate: Candidate) -> None:
+    """The facts of one model, each with its origin."""
+    licence = classify(candidate.license)
+    fit = fits(candidate, Variant(), machine())
+    if candidate.blocked:
+        st.error(candidate.blocked, icon=":material/block:")
+    lines = [
+        ("Parameters", wording.count(candidate.parameters), _origin(candidate, "parameters")),
+        ("Download", wording.file_size(candidate.download_bytes), _origin(candidate, "download_bytes")),
+        ("Fits here", fit.reason, "estimated"),
+        ("Licence", f"{candidate.license or 'none given'}: {licence.license_class}. {licence.clause}", "reported"),
+        ("Architecture", candidate.architecture or wording.NOTHING, "computed"),
+        ("Weights", ", ".join(candidate.formats) or wording.NOTHING, "computed"),
+        ("Labels", ", ".join(candidate.labels[:12]) or wording.NOTHING, "computed"),
+        ("Languages", ", ".join(candidate.languages) or wording.NOTHING, "reported"),
+        ("Trained on", ", ".join(candidate.datasets) or "not said", "reported"),
+        ("Derived from", candidate.base_model or "not said", "reported"),
+        ("Scores", ", ".join(f"{one.metric} {one.value:g}" for one in candidate.reported) or "none", "reported"),
+        ("Revision", (candidate.revision or wording.NOTHING)[:12], "computed"),
+    ]
+    table = pd.DataFrame(lines, columns=["fact", "value", "origin"])
+    st.dataframe(
+        table, hide_index=True, height="content", column_config={"value": st.column_config.TextColumn(width="large")}
+    )
+
+
+def _origin(candidate: Candidate, field: str) -> str:
+    return candidate.origins.get(field, "reported")
+
+
+def total(candidates: Sequence[Candidate]) -> str:
+    """3 models · 412 MB to download."""
+    size = sum(one.download_bytes or 0 for one in candidates if one.source == "hub")
+    words = f"{len(candidates)} {'model' if len(candidates) == 1 else 'models'}"
+    return f"{words} · {wording.file_size(size)} to download" if size else words
