@@ -143,14 +143,14 @@ def read_delimited(
     elif reading.misplaced is not None:
         joined = sum(span > 1 for span in reading.spans)
         notes.append(
-            f"Quotation marks are misplaced, first in the row at line {reading.misplaced:,}: rows may have run together. "
+            f"Quotation marks are misplaced, first near line {reading.misplaced:,}: rows may have run together. "
             f"Rows of several lines: {joined:,}."
         )
     rows, dropped = _fit(reading)
-    if not rows:
-        raise UnreadableFile("The file has no rows.", "Choose a file with at least one row.")
     check_rows(len(rows))
-    header = _has_header([row for _, row in islice(rows, 2000)], named)
+    header = bool(rows) and _has_header([row for _, row in islice(rows, 2000)], named)
+    if len(rows) <= header:
+        raise UnreadableFile("The file has no rows.", "Choose a file with at least one row.")
     if header:
         first = rows.pop(0)[1]
         if len(reading.rows[0]) == len(first) - 1:  # R leaves out the name of the row numbers
@@ -280,20 +280,23 @@ def _has_header(rows: Sequence[list[str]], named: Names) -> bool:
     if any(_NUMBER.fullmatch(cell) for cell in cells):
         return False
     columns = [[row[index].strip() for row in body if row[index].strip()] for index in range(len(cells))]
-    if any(cell and cell in column and _repeats(column) for cell, column in zip(cells, columns, strict=True)):
+    if any(cell in column and _repeats([cell, *column]) for cell, column in zip(cells, columns, strict=True)):
         return False
     if any(cell.casefold() in COMMON_NAMES for cell in cells):
         return True
-    if any(column and (all(map(_NUMBER.fullmatch, column)) or _repeats(column)) for column in columns):
+    if any(column and all(map(_NUMBER.fullmatch, column)) for column in columns):
         return True
-    if named and not names:  # the plan counts columns, and nothing speaks for a header
+    if not all(len(cell) <= 40 and len(cell.split()) <= 3 for cell in cells):
         return False
-    return bool(body) and all(len(cell) <= 40 and len(cell.split()) <= 3 for cell in cells)
+    if any(map(_repeats, columns)):
+        return True
+    # Nothing but the look of the cells is left, and a plan that counts columns means that they have no names.
+    return bool(body) and not (named and not names)
 
 
 def _repeats(column: Sequence[str]) -> bool:
     """Whether a column holds few values again and again, as labels do."""
-    return len(column) > 1 and len(set(column)) <= len(column) / 2
+    return len(column) > 1 and len(set(column)) <= len(column) * 2 / 3
 
 
 def _names(cells: Sequence[str]) -> list[str]:
