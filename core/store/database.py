@@ -32,8 +32,17 @@ class Database:
             self._engine = _engine(self._url)
         except ModuleNotFoundError:
             raise MissingDependency("psycopg[binary]", "A PostgreSQL database") from None
-        with self.write() as connection:
-            migrate(connection)
+        try:
+            with self.write() as connection:
+                migrate(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """The URL, password included."""
+        return self._url.render_as_string(hide_password=False)
 
     @property
     def _is_sqlite(self) -> bool:
@@ -143,9 +152,12 @@ def _engine(url: URL) -> Engine:
     def configure(connection: Any, _record: Any) -> None:
         # The driver's own BEGIN comes too late and too weak; `begin` below says it instead.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -13,7 +13,6 @@ from core import codec
 from core.records import Candidate, Chunk, EvalSet, LatencySeries, Plan, SkippedRow, TrialSpec
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from core.store.database import AnyRow
@@ -79,28 +78,26 @@ def pack_chunk(chunk: Chunk) -> dict[str, Any]:
     import numpy as np
 
     arrays = {name: _matrix(values, len(chunk.positions)) for name, values in chunk.statistics.items()}
-    stacked = np.hstack(list(arrays.values())) if arrays else np.empty((len(chunk.positions), 0))
     return {
         "positions": np.asarray(chunk.positions, dtype="<i4").tobytes(),
         "predictions": compressed(list(chunk.predictions)),
-        "widths": json.dumps({name: array.shape[1] for name, array in arrays.items()}),
-        "statistics": stacked.astype("<f8").tobytes(),
+        "layout": json.dumps([[name, array.dtype.str, array.shape[1]] for name, array in arrays.items()]),
+        "statistics": zlib.compress(b"".join(array.tobytes() for array in arrays.values()), _FASTEST),
         "seconds": chunk.seconds,
         "units": chunk.units,
     }
 
 
 def unpack_chunk(row: AnyRow) -> Chunk:
-    """The chunk that `pack_chunk` wrote. Its statistics are read-only arrays."""
+    """The chunk that `pack_chunk` wrote. Statistics are read-only arrays of the metrics' types, shape (rows, k)."""
     import numpy as np
 
-    widths: dict[str, int] = json.loads(row.widths)
     positions = unpack_positions(row.positions)
-    stacked = np.frombuffer(row.statistics, dtype="<f8").reshape(len(positions), sum(widths.values()))
-    statistics, start = {}, 0
-    for name, width in widths.items():
-        statistics[name] = stacked[:, start : start + width]
-        start += width
+    data, start, statistics = zlib.decompress(row.statistics), 0, {}
+    for name, kind, width in json.loads(row.layout):
+        values = np.frombuffer(data, dtype=kind, count=len(positions) * width, offset=start)
+        statistics[name] = values.reshape(len(positions), width)
+        start += values.nbytes
     return Chunk(positions, tuple(plain(row.predictions)), statistics, row.seconds, row.units)
 
 
@@ -137,8 +134,9 @@ def latency_series(text: str) -> LatencySeries:
     return LatencySeries(**record)
 
 
-def _matrix(values: Any, rows: int) -> NDArray[np.float64]:
+def _matrix(values: Any, rows: int) -> NDArray[Any]:
     """Statistics as (rows, k), also where a metric gave one number per row."""
     import numpy as np
 
-    return np.asarray(values, dtype=np.float64).reshape(rows, -1)
+    array = np.ascontiguousarray(values)
+    return array.reshape(rows, array.size // rows)

@@ -45,6 +45,11 @@ class Store:
         self._database = Database(url or settings.database_url())
         self._evalsets: dict[str, EvalSet] = {}
 
+    @property
+    def url(self) -> str:
+        """The database's URL, password included: for a process that shall open the same store."""
+        return self._database.url
+
     def close(self) -> None:
         """Give the connections back."""
         self._database.close()

@@ -91,8 +91,8 @@ chunks = Table(
     Column("trial", ForeignKey("trials.id"), nullable=False, index=True),
     Column("positions", LargeBinary, nullable=False),  # int32
     Column("predictions", LargeBinary, nullable=False),  # compressed JSON
-    Column("widths", Text, nullable=False),  # JSON: metric → columns in `statistics`
-    Column("statistics", LargeBinary, nullable=False),  # float64, (rows, sum of widths)
+    Column("layout", Text, nullable=False),  # JSON: [metric, number type, columns] of each array in `statistics`
+    Column("statistics", LargeBinary, nullable=False),  # the arrays one after the other, compressed
     Column("seconds", Float, nullable=False),
     Column("units", Integer, nullable=False),
 )

@@ -61,6 +61,7 @@ def test_everything_measured_comes_back(store: Store) -> None:
     assert outcome.chunks[0].predictions == chunk([4, 0, 2]).predictions
     for name, values in chunk([4, 0, 2]).statistics.items():
         np.testing.assert_array_equal(outcome.chunks[0].statistics[name], values)
+        assert outcome.chunks[0].statistics[name].dtype == values.dtype
     assert (outcome.chunks[1].seconds, outcome.chunks[1].units) == (1.5, 30)
     assert outcome.latency == (series(1, first=7), series(8))
     assert outcome.notes == ("Batch size lowered to 8.", "Busy.")
@@ -255,14 +256,14 @@ def test_what_is_not_there_is_named(store: Store, method: str) -> None:
 def test_fifty_trials_of_two_thousand_rows_are_read_in_a_moment(store: Store) -> None:
     run = store.submit(prepared([f"org/{number}" for number in range(50)], rows=2000))
     while claim := store.claim("runner"):
-        for start in range(0, 2000, 200):
-            store.commit_chunk(claim.trial, _realistic(range(start, start + 200)))
+        for start in range(0, 2000, 500):
+            store.commit_chunk(claim.trial, _realistic(range(start, start + 500)))
         for size in (1, 8):
             times = tuple(range(1_000_000, 1_000_500))
             store.commit_latency(claim.trial, LatencySeries(size, times, times, times, 1, 10))
         finish(store, claim.trial)
     store.run(run)
-    assert _best(lambda: store.run(run)) < 0.6  # 0.2 s on an idle machine
+    assert _best(lambda: store.run(run)) < 0.5  # 0.2 s on an idle machine
     assert _best(lambda: store.progress(run)) < 0.05
     assert _best(lambda: store.stamp(run)) < 0.02
 
@@ -277,7 +278,7 @@ def _realistic(positions: range) -> Chunk:
 def _best(action: Callable[[], object]) -> float:
     taken = []
     for _ in range(4):
-        started = time.perf_counter()
+        started = time.process_time()
         action()
-        taken.append(time.perf_counter() - started)
+        taken.append(time.process_time() - started)
     return min(taken)
