@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.hub_server import HubServer
 
 # Set before any library reads them at import: no test may leave this machine.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -34,3 +39,19 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("needs the real data beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def hub_server() -> Iterator[HubServer]:
+    from tests.hub_server import HubServer
+
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hub(hub_server: HubServer) -> HubServer:
+    """A running Hugging Face Hub on this machine, without repositories or faults; see `tests/hub_server.py`."""
+    hub_server.repos.clear()
+    hub_server.reset()
+    return hub_server

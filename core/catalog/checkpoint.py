@@ -46,6 +46,11 @@ def formats(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def allowed_bytes(files: Mapping[str, int]) -> int:
+    """Bytes of the files that a trial would fetch, of all files of a repository."""
+    return sum(size for name, size in files.items() if safety.is_allowed(name))
+
+
 def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a `Candidate` that config.json tells; fields it is silent on are left out."""
     architectures = config.get("architectures") or [""]
@@ -110,7 +115,7 @@ def describe(folder: Path) -> dict[str, Any]:
     card = read_front_matter(folder / "README.md")
     reported = card_facts(card)
     computed: dict[str, Any] = {
-        "download_bytes": sum(size for name, size in files.items() if safety.is_allowed(name)),
+        "download_bytes": allowed_bytes(files),
         "formats": formats(files),
         "updated": _updated(folder / name for name in files),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -37,7 +37,9 @@ SCAN_ROWS = 500
 RETRY = "Try again in a moment, or search the bundled samples, which need no network."
 
 _SORTS = {"downloads": "downloads", "likes": "likes", "trending": "trending_score", "updated": "last_modified"}
+_USER_AGENT = "shortlist"
 _MOST_RESTARTS = 5
+_SILENCE_SECONDS = 30.0
 _SPARE_BYTES = 200 * 10**6
 
 
@@ -133,13 +135,16 @@ class HubCatalog:
             return folder
         folder, files = self._ask(lambda: self._preflight(candidate.id, str(revision)), candidate.id, revision)
         _refuse(candidate.id, checkpoint.refusal(folder, files))
-        size = _allowed_bytes(files)
+        size = checkpoint.allowed_bytes(files)
         self._check_size(candidate.id, size, folder)
         bar = _progress_bar(candidate.id, size, on_progress)
         try:
-            return self._snapshot(candidate.id, str(revision), safety.ALLOW_PATTERNS, tqdm_class=bar)
+            folder = self._snapshot(candidate.id, str(revision), safety.ALLOW_PATTERNS, tqdm_class=bar)
         except Exception as error:
             self._explain(error, candidate.id, revision)
+        if on_progress:
+            on_progress(size, size)
+        return folder
 
     def _search(self, query: ModelQuery) -> list[Candidate]:
         tags = expand(query.licenses)
@@ -181,7 +186,10 @@ class HubCatalog:
         info = self._api().model_info(id, revision=revision)
         folder, files = self._preflight(id, str(info.sha))
         candidate = from_listing(info)
-        computed: dict[str, Any] = {"download_bytes": _allowed_bytes(files), "formats": checkpoint.formats(files)}
+        computed: dict[str, Any] = {
+            "download_bytes": checkpoint.allowed_bytes(files),
+            "formats": checkpoint.formats(files),
+        }
         try:
             if "config.json" in files:
                 computed |= checkpoint.config_facts(checkpoint.read_config(folder / "config.json"))
@@ -209,6 +217,7 @@ class HubCatalog:
             endpoint=self._endpoint,
             token=self._token or False,
             cache_dir=self._cache_dir,
+            library_name=_USER_AGENT,
             allow_patterns=list(patterns),
             ignore_patterns=list(safety.IGNORE_PATTERNS),
             **{"tqdm_class": _progress_bar(id, 0, None), **options},
@@ -239,7 +248,7 @@ class HubCatalog:
             )
 
     def _api(self) -> HfApi:
-        api: HfApi = _library().HfApi(endpoint=self._endpoint, token=self._token or False)
+        api: HfApi = _library().HfApi(endpoint=self._endpoint, token=self._token or False, library_name=_USER_AGENT)
         return api
 
     def _ask(self, request: Callable[[], T], id: str | None = None, revision: str | None = None) -> T:
@@ -255,6 +264,7 @@ class HubCatalog:
 
     def _explain(self, error: Exception, id: str | None, revision: str | None) -> NoReturn:
         """Raise what the user can do about an error of the library; anything else is a bug and stays as it is."""
+        import httpx2
         from huggingface_hub import errors
 
         if isinstance(error, UserError):
@@ -287,10 +297,10 @@ class HubCatalog:
             ) from error
         if isinstance(error, OSError) and "Consistency check failed" in str(error):
             raise _broken_off(str(id)) from error
-        if type(error).__module__.startswith(("httpx2", "httpcore")):
-            raise HubUnavailable(
-                f"The Hub at {self.endpoint} cannot be reached: {str(error) or type(error).__name__}.", RETRY
-            ) from error
+        if isinstance(error, httpx2.RemoteProtocolError) and id:
+            raise _broken_off(id) from error
+        if isinstance(error, httpx2.HTTPError):
+            raise _unreachable(self.endpoint, error) from error
         raise error
 
 
@@ -323,31 +333,47 @@ def hub_status(timeout: float = 3, endpoint: str | None = None) -> HubStatus:
 
 @cache
 def _library() -> Any:
-    """huggingface_hub, its HTTP client (one per process) set to give up on a busy Hub instead of sleeping."""
+    """huggingface_hub, its HTTP client (one per process) no longer waiting for a busy Hub where we are the ones asking."""
+    import httpx2
     import huggingface_hub
-    from huggingface_hub.utils._http import default_client_factory
+    from huggingface_hub.utils._http import hf_request_event_hook
 
-    def client() -> httpx2.Client:
-        made = default_client_factory()
-        hooks = made.event_hooks
-        made.event_hooks = {**hooks, "response": [*hooks["response"], _raise_where_busy]}
-        return made
+    class Client(httpx2.Client):
+        def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+            # datasets shares this client, and falls back to its own cache when it sees the library's errors.
+            if not request.headers.get("user-agent", "").startswith(_USER_AGENT):
+                return super().send(request, **options)
+            if request.extensions["timeout"]["read"] is None:  # a thread that is no longer waited for must end
+                request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), _SILENCE_SECONDS)
+            try:
+                response = super().send(request, **options)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                raise _unreachable(f"{request.url.scheme}://{request.url.netloc.decode()}", error) from error
+            if response.status_code == 429 or response.status_code >= 500:
+                response.close()
+                raise _busy(response)
+            return response
 
-    huggingface_hub.set_client_factory(client)
+    huggingface_hub.set_client_factory(
+        lambda: Client(event_hooks={"request": [hf_request_event_hook]}, follow_redirects=True, timeout=None)
+    )
     return huggingface_hub
 
 
-def _raise_where_busy(response: httpx2.Response) -> None:
+def _unreachable(endpoint: str, error: Exception) -> HubUnavailable:
+    return HubUnavailable(f"The Hub at {endpoint} cannot be reached: {str(error) or type(error).__name__}.", RETRY)
+
+
+def _busy(response: httpx2.Response) -> HubUnavailable:
     status, host = response.status_code, response.url.host
-    if status == 429:
-        wait = response.headers.get("Retry-After")
-        when = f"It asks to wait {wait} seconds." if wait else "Wait a few minutes."
-        raise HubUnavailable(
-            f"The Hub at {host} answered HTTP 429: too many requests from here.",
-            f"{when} With HF_TOKEN set the limit is higher.",
-        )
-    if status >= 500:
-        raise HubUnavailable(f"The Hub at {host} answered HTTP {status}: it has a problem of its own.", RETRY)
+    if status != 429:
+        return HubUnavailable(f"The Hub at {host} answered HTTP {status}: it has a problem of its own.", RETRY)
+    wait = response.headers.get("Retry-After")
+    when = f"It asks to wait {wait} seconds." if wait else "Wait a few minutes."
+    return HubUnavailable(
+        f"The Hub at {host} answered HTTP 429: too many requests from here.",
+        f"{when} With HF_TOKEN set the limit is higher.",
+    )
 
 
 def _progress_bar(id: str, total: int, on_progress: Progress | None) -> type:
@@ -374,10 +400,6 @@ def _progress_bar(id: str, total: int, on_progress: Progress | None) -> type:
                 on_progress(min(self._done, total), total)
 
     return Bar
-
-
-def _allowed_bytes(files: Mapping[str, int]) -> int:
-    return sum(size for name, size in files.items() if safety.is_allowed(name))
 
 
 def _size_range(low: int | None, high: int | None) -> str | None:
