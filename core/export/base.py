@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,6 +10,8 @@ from core.analysis import wording
 from core.export import text
 
 if TYPE_CHECKING:
+    from core.analysis.intervals import Interval
+    from core.analysis.paired import Pair
     from core.records import RunResult
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,7 +52,15 @@ def fill(template: str, **values: Any) -> bytes:
         "repr": repr,
         "markdown": text.markdown,
         "quality": wording.quality,
+        "span": _span,
         "three_digits": wording.three_digits,
         "megabytes": wording.megabytes,
     }
     return environment.get_template(template).render(**values).encode()
+
+
+def _span(interval: Interval | Pair) -> str:
+    """0.893 to 0.928."""
+    if math.isnan(interval.low):
+        return wording.NOTHING
+    return f"{wording.quality(interval.low)} to {wording.quality(interval.high)}"

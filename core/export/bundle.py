@@ -57,7 +57,5 @@ def write(run: RunResult, trial: str, out: Path, formats: Iterable[str] | None =
         for path, content in contents:
             path.write_bytes(content)
     except OSError as error:
-        raise UserError(
-            f"Cannot write to {str(out)!r}: {error.strerror}.", "Name a folder that you may write."
-        ) from error
+        raise UserError(f"Cannot write to {str(out)!r}: {error.strerror}.", "Name another folder.") from error
     return [path for path, _ in contents]

@@ -36,7 +36,7 @@ class ReportCsv:
 
 
 def _flat(trial: Mapping[str, Any]) -> dict[str, Any]:
-    """The trial's entry of the report in one level, e.g. `latency_ms_1_p50`. Log and options stay in the JSON report."""
+    """The trial's entry of the report in one level, e.g. `latency_ms_1_p50`; details stay in the JSON report."""
     row: dict[str, Any] = {}
     for key, value in trial.items():
         if key == "metrics":

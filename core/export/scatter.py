@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.analysis.intervals import Interval
 from core.analysis.placement import text_positions
 from core.analysis.wording import cut_middle, quality, three_digits
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 16, 40
-_GAP = 10
+_GAP = 8
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Mark:
         side = self.side or ""
         across = "end" if "left" in side else "start" if "right" in side else "middle"
         x = self.x + {"end": -_GAP, "start": _GAP, "middle": 0}[across]
-        y = self.y + (-_GAP if "top" in side else _GAP + 8 if "bottom" in side else 4)
+        y = self.y + (-_GAP if "top" in side else 2 * _GAP if "bottom" in side else 4)
         return round(x, 1), round(y, 1), across
 
 
@@ -71,39 +72,43 @@ def scatter(plane: views.QualityLatency, chosen: str) -> Scatter | None:
     if len(points) < 2:
         return None
     times = [math.log10(point.latency.value) for point in points]
+    scores = [_known(point.quality) for point in points]
     x_low, x_high = _padded(times, least=0.3)
-    bounds = [bound for point in points for bound in (point.quality.low, point.quality.value, point.quality.high)]
-    y_low, y_high = _padded([bound for bound in bounds if not math.isnan(bound)], least=0.02)
-    across, up = _scale(x_low, x_high), _scale(y_low, y_high)
+    y_low, y_high = _padded([bound for score in scores for bound in (score.low, score.high)], least=0.02)
 
     def x(time: float) -> float:
-        return round(LEFT + across(time) * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + (time - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT), 1)
 
     def y(score: float) -> float:
-        return round(HEIGHT - BOTTOM - up(score) * (HEIGHT - TOP - BOTTOM), 1)
+        return round(HEIGHT - BOTTOM - (score - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM), 1)
 
     names = [cut_middle(point.name, 40) for point in points]
     sides = text_positions(
-        [across(time) for time in times],
-        [up(point.quality.value) for point in points],
+        [_within(Interval(time, time, time), x_low, x_high) for time in times],
+        [_within(score, y_low, y_high) for score in scores],
         names,
         WIDTH - LEFT - RIGHT,
         HEIGHT - TOP - BOTTOM,
     )
-    marks = []
-    for point, name, time, side in zip(points, names, times, sides, strict=True):
-        low, value, high = point.quality.low, point.quality.value, point.quality.high
-        ends = (y(value), y(value)) if math.isnan(low) else (y(low), y(high))
-        marks.append(Mark(point.trial, name, x(time), y(value), *ends, side))
+    marks = [
+        Mark(point.trial, name, x(time), y(score.value), y(score.low), y(score.high), side)
+        for point, name, time, score, side in zip(points, names, times, scores, sides, strict=True)
+    ]
     return Scatter(
-        tuple(marks),
+        marks=tuple(marks),
         x_ticks=tuple(Tick(x(math.log10(ms)), three_digits(ms)) for ms in _round_numbers(10**x_low, 10**x_high)),
-        y_ticks=tuple(Tick(y(score), quality(score)) for score in (y_low + (y_high - y_low) * k / 4 for k in range(5))),
+        y_ticks=tuple(Tick(y(score), quality(score)) for score in _even_numbers(y_low, y_high)),
     )
 
 
-def _scale(low: float, high: float) -> Callable[[float], float]:
-    return lambda value: (value - low) / (high - low)
+def _known(score: Interval) -> Interval:
+    """The score, without width where its interval does not exist."""
+    return Interval(score.value, score.value, score.value) if math.isnan(score.low) else score
+
+
+def _within(bounds: Interval, low: float, high: float) -> Interval:
+    """Positions from 0 to 1 between two ends."""
+    return Interval(*((bound - low) / (high - low) for bound in (bounds.value, bounds.low, bounds.high)))
 
 
 def _padded(values: Sequence[float], least: float) -> tuple[float, float]:
@@ -117,3 +122,11 @@ def _round_numbers(low: float, high: float) -> list[float]:
     """1, 2 and 5 times the powers of ten between two positive numbers."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return [m * 10.0**power for power in powers for m in (1, 2, 5) if low <= m * 10.0**power <= high]
+
+
+def _even_numbers(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten between two numbers, three to six of them."""
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough)
+    return [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import registry
-from core.catalog import safety
+from core.catalog import SAMPLES, safety
 from core.errors import UserError
 from core.export.base import fill
 from core.export.text import one_line
 from core.review import chosen
 
 if TYPE_CHECKING:
-    from core.records import Outcome, RunResult
+    from core.records import Outcome, RunResult, TrialSpec
 
 
 class Script:
@@ -37,17 +38,23 @@ class Script:
         return fill(
             "predict.py.txt",
             spec=spec,
-            on_hub=spec.source == "hub",
             requirements=_requirements(outcome),
             patterns=list(safety.ALLOW_PATTERNS),
             auto_class=task.auto_class,
+            folder=None if spec.source == "hub" else str(_folder(spec)),
             settings={
+                "task": spec.task,
                 "labels": dict(spec.labels),
                 "max_new_tokens": spec.protocol.max_new_tokens,
                 "num_beams": spec.protocol.num_beams,
             },
             predict=inspect.getsource(task.script).rstrip(),
         )
+
+
+def _folder(spec: TrialSpec) -> Path:
+    """Where a model that is not on the Hub lies on this machine."""
+    return (SAMPLES if spec.source == "samples" else Path(spec.source)) / spec.model
 
 
 def _requirements(outcome: Outcome) -> str:

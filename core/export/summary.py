@@ -64,7 +64,7 @@ def summarise(run: RunResult, trial: str) -> Summary:
 
 
 def remark(row: LeaderboardRow) -> str:
-    """Why a trial is not fit to be chosen: what failed, or the limits it breaks. Empty where nothing stands against it."""
+    """What stands against a trial: why it failed, or the limits it breaks. Empty where nothing does."""
     if row.failure:
         return f"{row.status}: {row.failure.message}"
     return "; ".join(row.violations) if row.status == "done" else row.status

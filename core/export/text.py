@@ -30,7 +30,7 @@ def cell(value: Any) -> Any:
 def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     """CSV with a header, UTF-8, every cell safe."""
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer)  # RFC 4180: lines end in CR LF
     writer.writerow([cell(column) for column in columns])
     writer.writerows([cell(row.get(column)) for column in columns] for row in rows)
     return buffer.getvalue().encode()
