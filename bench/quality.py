@@ -115,6 +115,7 @@ def _pipeline(folder: Path) -> Any:
     import transformers
 
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     torch.set_num_threads(environment.cores())
     return transformers.pipeline(TASK, model=str(folder), dtype=torch.float32, device="cpu")
 

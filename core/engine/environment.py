@@ -13,6 +13,8 @@ from typing import Any
 
 MB = 1_000_000
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
+BUSY_PERCENT = 20.0
+"""Above this, timings are not to be trusted without a look at their spread."""
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -108,12 +110,19 @@ def load_average() -> float | None:
         return None
 
 
+def busy_percent(seconds: float = 0.25) -> float:
+    """Share of the processor that is in use while this process does nothing, 0 to 100."""
+    import psutil
+
+    return float(psutil.cpu_percent(interval=seconds))
+
+
 def busy_note() -> str | None:
-    """A warning where other work competes for the cores, in a sentence."""
-    load = load_average()
-    if load is None or load <= cores() + 0.5:
+    """A warning where other work competes for the cores just now, in a sentence."""
+    busy = busy_percent()
+    if busy <= BUSY_PERCENT:
         return None
-    return f"The machine was busy when latency was measured: load {load:g} on {cores()} cores."
+    return f"The machine was busy when latency was measured: other work took {busy:.0f} % of the processor."
 
 
 def describe() -> dict[str, Any]:

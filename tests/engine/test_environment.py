@@ -40,13 +40,14 @@ def test_the_fingerprint_differs_by_gpu(monkeypatch):
 
 
 def test_other_work_on_the_machine_is_told(monkeypatch):
-    monkeypatch.setattr(environment, "cores", lambda: 2)
-    monkeypatch.setattr(environment, "load_average", lambda: 5.0)
-    assert "load 5 on 2 cores" in environment.busy_note()
-    monkeypatch.setattr(environment, "load_average", lambda: 1.9)
+    monkeypatch.setattr(environment, "busy_percent", lambda: 55.4)
+    assert "other work took 55 % of the processor" in environment.busy_note()
+    monkeypatch.setattr(environment, "busy_percent", lambda: 3.0)
     assert environment.busy_note() is None
-    monkeypatch.setattr(environment, "load_average", lambda: None)
-    assert environment.busy_note() is None
+
+
+def test_the_share_in_use_is_a_percentage():
+    assert 0 <= environment.busy_percent(0.05) <= 100
 
 
 def test_looking_at_the_machine_loads_no_runtime():
