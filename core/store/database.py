@@ -45,6 +45,11 @@ class Database:
         return self._url.render_as_string(hide_password=False)
 
     @property
+    def address(self) -> str:
+        """The URL as it may be shown: without the password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
     def _is_sqlite(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 

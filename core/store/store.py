@@ -50,6 +50,11 @@ class Store:
         """The database's URL, password included: for a process that shall open the same store."""
         return self._database.url
 
+    @property
+    def address(self) -> str:
+        """Which database this is, without the password."""
+        return self._database.address
+
     def close(self) -> None:
         """Give the connections back."""
         self._database.close()

@@ -1,0 +1,35 @@
+"""`python -m core …`: the command line. Parse, call, print; the work is done elsewhere.
+
+Exit codes: 0 done · 1 some trial failed · 2 the user can fix it · 3 interrupted, resumable.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from core.cli.parser import build_parser
+from core.errors import Interrupted, UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. A bug keeps its traceback."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except UserError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
+        return 2
+    except (Interrupted, KeyboardInterrupt):
+        print("interrupted: what was measured is kept; the same command goes on from there", file=sys.stderr)
+        return 3
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does.
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

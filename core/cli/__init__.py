@@ -1,0 +1,1 @@
+"""The commands of `python -m core`, one function each, grouped by what they are about."""

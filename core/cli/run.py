@@ -1,0 +1,59 @@
+"""`run`: a plan from file to ranking."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from core import settings
+from core.cli.output import print_json, say
+from core.cli.progress import shown
+from core.cli.results import print_ranking
+from core.errors import Interrupted
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
+
+    from core.records import RunResult
+    from core.store import Store
+
+
+def run(options: Namespace) -> int:
+    """Run a plan to its end and print what came out."""
+    from core.analysis.report import report
+    from core.store import Store
+
+    store = Store()
+    result = run_plan(store, options.plan, fresh=options.fresh)
+    if options.json:
+        print_json(report(result))
+    else:
+        print_ranking(result)
+    if result.wish != "run":
+        raise Interrupted
+    return 1 if any(outcome.status == "failed" for outcome in result.outcomes) else 0
+
+
+def run_plan(store: Store, path: Path, *, fresh: bool = False, selection: str | None = None) -> RunResult:
+    """Read, prepare and run a plan, with progress on stderr.
+
+    Raises:
+        UserError: The plan, its data or a candidate cannot be used as they are.
+        Interrupted: Stopped by Ctrl-C; the same call goes on from there.
+    """
+    from core.engine import plan as plans
+    from core.engine.prepare import prepare
+    from core.jobs.runner import Runner
+
+    prepared = prepare(plans.read(path), token=settings.hub_token())
+    if fresh:
+        repeat = store.next_repeat(plans.plan_hash(prepared.plan))
+        specs = tuple(dataclasses.replace(spec, repeat=repeat) for spec in prepared.specs)
+        prepared = dataclasses.replace(prepared, specs=specs)
+    for note in prepared.notes:
+        say(f"note: {note}")
+    run_id = store.submit(prepared, selection)
+    with shown(store, run_id):
+        Runner(store).work(run_id)
+    return store.run(run_id)

@@ -1,0 +1,39 @@
+"""The bundled selection: real trials of the sample models, so that nobody starts on empty pages."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.store import Store
+
+PLAN = Path(__file__).resolve().parent.parent / "samples" / "tickets.yaml"
+NAME = "Support tickets (example)"
+
+
+def submit_example(store: Store) -> str:
+    """Put the example selection into the store and queue its run; the run's id.
+
+    The shortlist, the rows and the labels are those of the plan, as if a person had gone through the pages.
+    """
+    from core.engine import plan as plans
+    from core.engine.prepare import prepare
+
+    prepared = prepare(plans.read(PLAN), strict=False)
+    plan = prepared.plan
+    selection = store.create_selection(NAME, plan.task, example=True)
+    for candidate in prepared.candidates:
+        store.add_candidate(selection.id, candidate)
+    store.save_evalset(prepared.evalset)
+    store.save_selection(
+        dataclasses.replace(
+            selection,
+            dataset=plan.dataset,
+            evalset=prepared.evalset.id,
+            labels={one.model: dict(one.labels) for one in plan.candidates},
+            limits=plan.limits,
+        )
+    )
+    return store.submit(prepared, selection.id)
