@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.analysis.intervals import Interval
-from core.analysis.wording import cut_middle
+from core.analysis.wording import cut_middle, three_digits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,11 @@ def safe(text: str) -> str:
 def bold(text: str, really: bool = True) -> str:
     """The name, safe and in bold where asked."""
     return f"<b>{safe(text)}</b>" if really else safe(text)
+
+
+def brackets(interval: Interval) -> str:
+    """The bounds of a time, to stand behind its value."""
+    return f" ({three_digits(interval.low)}–{three_digits(interval.high)})"
 
 
 def linear_range(intervals: Sequence[Interval], limit: float | None = None) -> Range:

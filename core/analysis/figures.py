@@ -65,7 +65,7 @@ def quality_latency(view: QualityLatency) -> go.Figure:
     )
     for point, side in reversed(list(zip(order, sides, strict=True))):
         _add_point(fig, point, side or ("top left" if point.winner else None), view)
-    _log_x(fig, f"{_percentile(view)} latency at batch {view.batch_size} (ms, log scale)", x_range)
+    _log_x(fig, f"{view.percentile_name} latency at batch {view.batch_size} (ms, log scale)", x_range)
     fig.update_yaxes(
         title=drawing.metric_title(view.metric), range=y_range, tickformat=drawing.tick_format(view.metric, y_range)
     )
@@ -207,9 +207,7 @@ def confusion(matrix: Confusion) -> go.Figure:
     shares = [[f"{share:.1%}" for share in line] for line in matrix.shares.tolist()]
     answers = [safe(answer) for answer in matrix.answers]
     hover = drawing.cells([[safe(label)] for label in matrix.labels], answers, counts, shares)
-    text = (
-        "%{customdata[0]} answered as %{customdata[1]}<br>%{customdata[2]} rows, %{customdata[3]} of its<extra></extra>"
-    )
+    text = "%{customdata[0]} answered as %{customdata[1]}<br>%{customdata[2]} rows, %{customdata[3]} of this reference"
     fig = _heatmap(matrix.shares, [[0, PALE], [1, BLUE]], (0, 1), counts, matrix.labels, hover, text)
     fig.update_xaxes(title="answer", tickvals=list(range(len(answers))), ticktext=_ticks(matrix.answers))
     fig.update_yaxes(title="reference")
@@ -256,7 +254,7 @@ def differences(view: Differences, metric: Metric) -> go.Figure:
     p_values = [[f"{p:.2g}" for p in line] for line in view.p_holm.tolist()]
     hover = drawing.cells([[safe(name)] for name in view.names], [safe(name) for name in view.names], texts, p_values)
     unit = drawing.difference_scale(metric)[1]
-    text = f"%{{customdata[0]}} minus %{{customdata[1]}}<br>%{{customdata[2]}}{unit}, p = %{{customdata[3]}}<extra></extra>"
+    text = f"%{{customdata[0]}} minus %{{customdata[1]}}<br>%{{customdata[2]}}{unit}, p = %{{customdata[3]}} after Holm"
     scale = [[0, VERMILION], [0.5, PALE], [1, BLUE]]
     fig = _heatmap(coloured, scale, (-reach, reach), texts, view.names, hover, text)
     fig.update_xaxes(tickvals=list(range(len(texts))), ticktext=_ticks(view.names), tickangle=-35)
@@ -305,7 +303,8 @@ def _heatmap(
 ) -> go.Figure:
     """A matrix with its first line on top; numbers in the cells while they can be read."""
     fig = _figure(max(220, min(900, 36 * len(lines))) + 110)
-    fig.add_heatmap(z=z, colorscale=colours, zmin=bounds[0], zmax=bounds[1], customdata=hover, hovertemplate=hover_text)
+    template = f"{hover_text}<extra></extra>"
+    fig.add_heatmap(z=z, colorscale=colours, zmin=bounds[0], zmax=bounds[1], customdata=hover, hovertemplate=template)
     fig.update_traces(showscale=False, xgap=2, ygap=2)
     if len(lines) <= 16:
         for (i, j), value in np.ndenumerate(z):
@@ -342,7 +341,7 @@ def _add_point(fig: go.Figure, point: Point, side: str | None, view: QualityLate
         error_x=drawing.error_bars([point.latency], bars),
         error_y=drawing.error_bars([point.quality], bars),
         hovertemplate=f"{bold(point.name)}{state}<br>{safe(view.metric.title)} {quality_between(point.quality)}<br>"
-        f"{_percentile(view)} {milliseconds(point.latency.value)}{_range(point.latency)}<extra></extra>",
+        f"{view.percentile_name} {milliseconds(point.latency.value)}{drawing.brackets(point.latency)}<extra></extra>",
     )
 
 
@@ -376,7 +375,7 @@ def _mark(
         mode="markers",
         marker={"symbol": "line-ns", "size": 20, "line": {"width": thickness, "color": colour}},
         error_x=drawing.error_bars([interval], colour),
-        hovertemplate=f"{bold(curve.name)}<br>{name} {milliseconds(interval.value)}{_range(interval)}<br>"
+        hovertemplate=f"{bold(curve.name)}<br>{name} {milliseconds(interval.value)}{drawing.brackets(interval)}<br>"
         f"{curve.calls:,} calls<extra></extra>",
     )
 
@@ -392,11 +391,3 @@ def _say_above(fig: go.Figure, text: str) -> None:
 
 def _ticks(names: Sequence[str], longest: int = 28) -> list[str]:
     return [safe(cut_middle(name, longest)) for name in names]
-
-
-def _range(interval: Interval) -> str:
-    return f" ({three_digits(interval.low)}–{three_digits(interval.high)})"
-
-
-def _percentile(view: QualityLatency) -> str:
-    return "p95" if view.percentile == 95 else "median"

@@ -129,6 +129,11 @@ class QualityLatency:
     missing: tuple[str, ...]
     """Names of the trials that cannot be drawn."""
 
+    @property
+    def percentile_name(self) -> str:
+        """What the latency is, in a word."""
+        return "p95" if self.percentile == 95 else "median"
+
 
 def quality_latency(
     analysis: Analysis, ranking: Ranking, metric: str | None = None, limits: Limits | None = None
