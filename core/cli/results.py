@@ -50,6 +50,8 @@ def find_run(name: str, store: Store | None = None) -> RunResult:
 
     store = store or Store()
     ids = [run.id for run in store.runs()]
+    if not ids:
+        raise UserError(f"There is no run {name!r}: nothing has been run yet.", "python -m core run PLAN.yaml")
     matching = ids[:1] if name == "latest" else [id for id in ids if id.startswith(name)]
     if len(matching) != 1:
         raise UnknownName("run", name, [*ids, "latest"])

@@ -23,6 +23,9 @@ FOLDER = Path(__file__).parent.parent
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] {padding-top: 4.25rem; padding-bottom: 4rem;}
 [data-testid="stAppViewContainer"] {overflow-x: hidden;}
+@media (max-width: 640px) {
+  .st-key-results_first_on_phones > div > [data-testid="stHorizontalBlock"] {flex-direction: column-reverse;}
+}
 </style>"""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,6 +12,7 @@ from core import registry
 from core.analysis import wording
 from core.catalog.fit import fits
 from core.catalog.license import classify
+from core.errors import UserError
 from core.records import Variant
 from pages._ui import cached
 
@@ -72,6 +74,19 @@ COLUMNS = {
     ),
     "page": st.column_config.LinkColumn("Page", display_text="open", width="small"),
 }
+
+
+def columns(source: str) -> list[str]:
+    """The columns worth showing: only the Hub counts downloads and likes."""
+    return [name for name in COLUMNS if source == "hub" or name not in ("page", "downloads", "likes")]
+
+
+def with_all_facts(candidate: Candidate) -> Candidate:
+    """The candidate with what a search does not tell; where its owner or the Hub says no, with that as the reason."""
+    try:
+        return cached.describe(candidate.source, candidate.id, candidate.revision)
+    except UserError as error:
+        return dataclasses.replace(candidate, blocked=f"{error.message} {error.hint}")
 
 
 def in_words(count: int, title: str, query: ModelQuery) -> str:
