@@ -3,7 +3,7 @@
 It speaks the routes that huggingface_hub, transformers and datasets use to search and to download. In a test the
 fixture `hub` is one; as a process it serves a browser journey or a library that reads HF_ENDPOINT when imported:
 
-    python -m tests.hub_server --root DIR --port 8765 --checkpoints samples/models --org shortlist
+    python -m tests.hub_server --root DIR --port 8765 --checkpoints samples/models
 
 `DIR/models/org/name/…` and `DIR/datasets/org/name/…` become repositories. Counts and dates of a repository, which no
 folder has, may lie beside it in `name.json`, e.g. `{"downloads": 120, "likes": 4, "lastModified": "2026-05-01"}`.
@@ -50,6 +50,8 @@ class Fault:
     method: str = "*"
     status: int = 0
     """HTTP status of the answer; 0 leaves the answer as it is."""
+    text: str = '{"error": "on demand"}'
+    """The body that comes with the status."""
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0
     """Seconds before the answer."""
@@ -207,9 +209,11 @@ class HubServer:
         repo = self.repos[kind, id] = Repo(kind, id, folder, facts)
         return repo
 
-    def add_checkpoints(self, folder: Path, org: str) -> list[Repo]:
-        """Serve every checkpoint in a folder (`samples/models`) as `org/name`."""
-        return [self.add(path.parent, f"{org}/{path.parent.name}") for path in sorted(folder.glob("*/config.json"))]
+    def add_checkpoints(self, folder: Path, org: str = "local") -> list[Repo]:
+        """Serve every checkpoint below a folder (`samples/models`) by its path, those at the top as `org/name`."""
+        paths = [config.parent for config in sorted(folder.rglob("config.json"))]
+        ids = [path.relative_to(folder).as_posix() for path in paths]
+        return [self.add(path, id if "/" in id else f"{org}/{id}") for path, id in zip(paths, ids, strict=True)]
 
     def fail(self, path: str, **fault: Any) -> None:
         """From now on answer matching paths with this fault (fields of `Fault`)."""
@@ -353,7 +357,7 @@ class _Faults:
             await asyncio.sleep(fault.delay)
             truncate = fault.truncate
             if fault.status:
-                response = JSONResponse({"error": "on demand"}, fault.status, fault.headers)
+                response = Response(fault.text, fault.status, fault.headers)
         if response is None and truncate is not None and request.method == "GET":
             response = await self._cut_short(scope, receive, truncate)
         await (response or self._app)(scope, receive, send)
@@ -413,7 +417,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A small Hub over local folders.")
     parser.add_argument("--root", type=Path, help="folder with models/org/name and datasets/org/name")
     parser.add_argument("--checkpoints", type=Path, help="folder of checkpoints to serve as well")
-    parser.add_argument("--org", default="shortlist", help="organisation of those checkpoints")
+    parser.add_argument("--org", default="local", help="organisation of checkpoints that lie in no folder of one")
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
     server = HubServer(options.root)

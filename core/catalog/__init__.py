@@ -7,7 +7,8 @@ from pathlib import Path
 from core import settings
 from core.catalog.base import Catalog, Progress
 from core.catalog.folder import FolderCatalog
-from core.catalog.hub import HubCatalog, HubStatus, check_id, hub_status
+from core.catalog.hub import HubCatalog, HubStatus, hub_status
+from core.catalog.hub_client import check_id
 from core.errors import UserError
 
 __all__ = [

@@ -44,12 +44,12 @@ def fits(candidate: Candidate, variant: Variant, machine: Mapping[str, float | N
         machine: Device name (`cpu`, `cuda`, `mps`) → its memory, MB of 10^6 bytes (`engine.environment.devices`).
             None: not known. A device that is not named is not there.
     """
-    if variant.device not in machine:
-        return Fit("no", f"This machine has no {variant.device!r} device.", None)
     if candidate.parameters is None:
         return Fit("unknown", "The number of parameters is not known.", None)
     size = BYTES_PER_PARAMETER.get(variant.quantization or variant.dtype, 4.0)
     needed = candidate.parameters * size * ACTIVATIONS / 1e6 + RUNTIME_MB.get(variant.device, 500)
+    if variant.device not in machine:
+        return Fit("no", f"This machine has no {variant.device!r} device.", needed)
     available = machine[variant.device]
     if not available:
         return Fit("unknown", f"Needs about {needed:,.0f} MB; the memory of {variant.device!r} is not known.", needed)

@@ -78,6 +78,7 @@ FAULTS = [
     ({"status": 429}, "too many requests", "few minutes"),
     ({"status": 500}, "HTTP 500", "samples"),
     ({"status": 503}, "HTTP 503", "samples"),
+    ({"status": 200, "text": "<html>Log in to the hotel</html>"}, "is no Hub", "HF_ENDPOINT"),
 ]
 CALLS = {
     "search": lambda catalog: catalog.search(ModelQuery()),
