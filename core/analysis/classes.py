@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.metrics.precision_recall_f1 import OTHER
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.analysis.summary import Analysis
-
-OTHER = "(another label)"
-"""What a model said where its label has no partner in the data set."""
 
 
 @dataclass(frozen=True)

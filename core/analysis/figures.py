@@ -116,6 +116,8 @@ def stages(rows: Sequence[StageRow]) -> go.Figure:
 
 def batch_sweep(lines: Sequence[SweepLine]) -> go.Figure:
     """Rows per second over the batch size, names at the end of the lines."""
+    if not lines:
+        return _empty(_NO_LATENCY)
     lines = [line for line in lines if len(line.batch_sizes) > 1]
     if not lines:
         return _empty("Latency was measured at one batch size only; ask for more on the Benchmark page.")

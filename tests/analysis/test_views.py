@@ -17,6 +17,7 @@ from core.analysis.wording import (
     three_digits,
     trial_names,
 )
+from core.metrics.precision_recall_f1 import OTHER
 from core.records import Limits, Variant
 from tests.analysis.factory import CPU, GPU, make_run
 
@@ -120,7 +121,7 @@ def test_an_answer_that_is_no_label_of_the_data_has_its_own_column():
     run = replace(run, outcomes=(replace(run.outcomes[0], chunks=(strange,)),))
     analysis = analyse(run)
     matrix = classes.confusion(analysis, analysis.trials[0].id)
-    assert matrix.answers[-1] == classes.OTHER
+    assert matrix.answers[-1] == OTHER
     assert matrix.counts[:, -1].sum() == 1
 
 
