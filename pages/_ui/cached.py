@@ -7,13 +7,15 @@ each rerun would cost more than reading it.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from core import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.analysis.ranking import Ranking
     from core.analysis.rows import RowFilter, RowTable
     from core.analysis.summary import Analysis
@@ -116,6 +118,11 @@ def rows(id: str, trials: tuple[str, ...]) -> tuple[RowTable, list[RowFilter]]:
     return _rows(id, store().stamp(id), trials)
 
 
+def figure(id: str, limits: Limits, draw: Callable[..., Any], *options: str | int | None) -> Any:
+    """What `draw(analysis, ranking, limits, *options)` gives, kept while run and limits stay."""
+    return _figure(id, store().stamp(id), limits, draw.__name__, options, draw)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _run(id: str, stamp: str) -> RunResult:
     return store().run(id)
@@ -141,3 +148,10 @@ def _rows(id: str, stamp: str, trials: tuple[str, ...]) -> tuple[RowTable, list[
 
     table = row_table(_analysis(id, stamp), trials)
     return table, filters(table)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _figure(
+    id: str, stamp: str, limits: Limits, name: str, options: tuple[str | int | None, ...], _draw: Callable[..., Any]
+) -> Any:
+    return _draw(_analysis(id, stamp), _ranking(id, stamp, limits), limits, *options)

@@ -1,0 +1,1 @@
+"""The parts of the Compare page. Each draws what `core.analysis` found of a run, under the limits set on the page."""

@@ -1,0 +1,100 @@
+"""The answer card: which trial to ship, its numbers, why it and not the next one, and who was excluded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.analysis import answer
+from core.analysis.wording import NOTHING, count, megabytes, milliseconds, quality
+from core.export.text import markdown
+from pages._ui import frame
+
+if TYPE_CHECKING:
+    from core.analysis.intervals import Interval
+    from core.analysis.ranking import Ranking
+    from core.analysis.summary import Analysis, TrialSummary
+
+
+def card(analysis: Analysis, ranking: Ranking) -> None:
+    """Draw the card."""
+    if ranking.winner is None:
+        _nobody(analysis, ranking)
+        return
+    winner = analysis.trial(ranking.winner)
+    st.subheader(
+        f"Ship **{markdown(winner.outcome.spec.model)}** on {answer.variant_in_words(winner.outcome.spec.variant)}",
+        anchor=False,
+    )
+    st.markdown(markdown(ranking.reason))
+    _numbers(analysis, winner)
+    _excluded(analysis, ranking)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        still = "" if analysis.run.status == "done" else "The run goes on: sign when it has ended."
+        frame.next_step("Review and sign", "review", disabled=bool(still), help=still or None)
+        _why_not(analysis, ranking)
+        if st.button("Export", icon=":material/package_2:", key="to_export"):
+            frame.go("export")
+
+
+def _nobody(analysis: Analysis, ranking: Ranking) -> None:
+    st.subheader("No trial can be shipped" if analysis.finished else "No answer yet", anchor=False)
+    st.markdown(markdown(ranking.reason))
+    _excluded(analysis, ranking)
+    if analysis.finished:
+        st.caption("Loosen a limit beside the picture, or measure further models.")
+    failures = [trial for trial in analysis.trials if trial.outcome.failure]
+    for trial in failures[:3]:
+        st.text(f"{trial.name}: {trial.outcome.failure.message if trial.outcome.failure else ''}")
+    if len(failures) > 3:
+        st.caption(f"and {len(failures) - 3} more, in the table of trials.")
+    frame.next_step("Back to the benchmark", "benchmark")
+
+
+def _numbers(analysis: Analysis, winner: TrialSummary) -> None:
+    facts, latency = winner.outcome.candidate, winner.smallest_batch
+    tail = latency.tail(95) if latency else None
+    score = winner.scores[analysis.headline.name]
+    with st.container(horizontal=True, gap="large", key="answer_numbers"):
+        _number(analysis.headline.title, quality(score.value), _between(score, quality))
+        if latency and not tail:
+            _number("Median latency", milliseconds(latency.median.value), f"{latency.calls} calls: too few for p95")
+        else:
+            interval = _between(tail, milliseconds) if tail else ""
+            _number("p95 latency", milliseconds(tail.value) if tail else NOTHING, interval)
+        _number("Peak memory", megabytes(winner.memory()), f"model {megabytes(winner.memory('model'))}")
+        size = megabytes(facts.download_bytes / 1e6) if facts and facts.download_bytes else NOTHING
+        _number("Parameters", count(facts.parameters if facts else None), f"download {size}")
+        _number("Licence", (facts.license if facts else None) or "unknown", facts.license_class if facts else "")
+
+
+def _number(label: str, value: str, under: str) -> None:
+    st.metric(label, value, under or None, delta_color="off", delta_arrow="off", width="content")
+
+
+def _between(interval: Interval, show) -> str:  # type: ignore[no-untyped-def]
+    if interval.low != interval.low or interval.high != interval.high:
+        return ""
+    return f"{show(interval.low)} – {show(interval.high)}"
+
+
+def _excluded(analysis: Analysis, ranking: Ranking) -> None:
+    """Who broke which limit; and whose limits could not be checked."""
+    if ranking.excluded:
+        names = f"{len(ranking.excluded)} of {len(analysis.finished)} trials"
+        with st.expander(f"{names} excluded by a limit", icon=":material/filter_alt:"):
+            for trial, broken in ranking.excluded.items():
+                st.text(f"{analysis.trial(trial).name}: {'; '.join(broken)}")
+    unknown = ranking.unknown.get(ranking.winner or "", ())
+    if unknown:
+        st.warning(f"Not every limit could be checked: {markdown('; '.join(unknown))}.", icon=":material/help:")
+
+
+def _why_not(analysis: Analysis, ranking: Ranking) -> None:
+    second = answer.runner_up(analysis, ranking)
+    if second is None:
+        return
+    with st.popover(f"Why not {markdown(second.name)}?", icon=":material/contrast:"):
+        for sentence in second.sentences:
+            st.write(markdown(sentence))

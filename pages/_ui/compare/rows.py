@@ -1,0 +1,200 @@
+"""The tab where people spend their time: the rows that tell trials apart, one at a time if wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis.rows import search
+from core.analysis.wording import NOTHING, quality
+from pages._ui import cached
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from core.analysis.rows import RowFilter, RowTable
+    from core.records import Limits
+
+PER_PAGE = 50
+SHOWN_TRIALS = 4
+RIGHT, WRONG = "background-color: rgba(0, 158, 115, 0.16)", "background-color: rgba(213, 94, 0, 0.20)"
+
+
+@st.fragment
+def show(run: str, limits: Limits) -> None:
+    """Filter, search, table of a page of rows, and the row chosen in full. A fragment: stepping redraws only this."""
+    analysis, ranking = cached.analysis(run), cached.ranking(run, limits)
+    names = {id: analysis.trial(id).name for id in ranking.order if len(analysis.trial(id).positions)}
+    if not names:
+        st.info("No trial has answered a row yet.", icon=":material/hourglass_empty:")
+        return
+    trials = st.multiselect(
+        "Trials", list(names), list(names)[:SHOWN_TRIALS], format_func=names.get, key=f"rows_of_{run}"
+    )
+    if not trials:
+        st.info("Choose the trials whose answers to read.", icon=":material/checklist:")
+        return
+    table, filters = cached.rows(run, tuple(sorted(trials)))
+    positions = _wanted(table, filters)
+    if not len(positions):
+        st.info("No row matches. Choose another set, or take a word away.", icon=":material/search_off:")
+        return
+    place = _place(table, positions)
+    page = place // PER_PAGE
+    order = [table.trials.index(trial) for trial in trials]
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _page_of_rows(run, table, positions, page, place, order)
+    with right:
+        _one_row(table, positions, place, order)
+
+
+def _wanted(table: RowTable, filters: list[RowFilter]) -> NDArray[Any]:
+    """Positions of the rows that the chip and the words leave."""
+    sets = {one.key: one for one in filters if len(one) or one.key in ("all", "disagree", "all_wrong")}
+    if len(table.trials) == 2:  # only A wrong is only B right
+        sets = {key: one for key, one in sets.items() if not key.startswith("only_wrong")}
+    if "filter" not in st.session_state:
+        st.session_state["filter"] = st.query_params.get("filter", "disagree")
+    if st.session_state["filter"] not in sets:
+        st.session_state["filter"] = "disagree" if len(sets["disagree"]) else "all"
+    chosen = st.pills(
+        "Rows where they …",
+        list(sets),
+        format_func=lambda key: f"{sets[key].title} {len(sets[key]):,}",
+        required=True,
+        key="filter",
+    )
+    st.query_params["filter"] = chosen
+    words = st.text_input(
+        "Search", key="words", bind="query-params", icon=":material/search:", placeholder="Words in text or answers"
+    )
+    return search(table, words or "", sets[chosen].positions)
+
+
+def _place(table: RowTable, positions: NDArray[Any]) -> int:
+    """Where in these rows the chosen one is; the first where it is not among them."""
+    wanted = st.session_state.get("row", st.query_params.get("row"))
+    ids = [table.ids[position] for position in positions.tolist()]
+    place = ids.index(wanted) if wanted in ids else 0
+    st.session_state["row"] = st.query_params["row"] = ids[place]
+    return place
+
+
+def _go(ids: Sequence[str], place: int) -> None:
+    st.session_state["row"] = ids[min(max(place, 0), len(ids) - 1)]
+
+
+def _page_of_rows(run: str, table: RowTable, positions: NDArray[Any], page: int, place: int, order: list[int]) -> None:
+    first = page * PER_PAGE
+    on_page = positions[first : first + PER_PAGE].tolist()
+    key = f"row_table_{run}"
+    st.session_state[key] = {"selection": {"rows": [place - first], "columns": []}}
+    st.dataframe(
+        _styled(table, on_page, order),
+        hide_index=True,
+        height=min(560, 40 + 35 * len(on_page)),
+        column_config=_columns(table, order),
+        on_select=lambda: _select([table.ids[row] for row in on_page], key),
+        selection_mode="single-row-required",
+        key=key,
+    )
+    pages = -(-len(positions) // PER_PAGE)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Row {place + 1:,} of {len(positions):,}", width="content")
+        if pages > 1:
+            ids = [table.ids[row] for row in positions[::PER_PAGE].tolist()]
+            key = f"rows_page_{page}"  # of the page it shows: stepping over its end draws a new one
+            st.pagination(pages, default=page + 1, key=key, on_change=lambda: _go(ids, st.session_state[key] - 1))
+
+
+def _select(ids: list[str], key: str) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        st.session_state["row"] = ids[rows[0]]
+
+
+def _styled(table: RowTable, rows: list[int], order: list[int]) -> Any:
+    """The page as a table: what was asked, what is right, and each answer with its sign and colour."""
+    lines = [
+        {
+            "text": " · ".join(str(value) for value in table.inputs[row].values()),
+            "reference": _text(table.references[row]),
+            **{table.trials[index]: _signed(table, index, row) for index in order},
+        }
+        for row in rows
+    ]
+    columns = [table.trials[index] for index in order]
+    frame = pd.DataFrame(lines)
+    colours = pd.DataFrame(
+        [[_colour(table, index, row) for index in order] for row in rows], columns=columns, index=frame.index
+    )
+    return frame.style.apply(lambda _: colours, axis=None, subset=columns)
+
+
+def _columns(table: RowTable, order: list[int]) -> dict[str, Any]:
+    column = st.column_config
+    answers = {table.trials[index]: column.TextColumn(table.names[index], width="small") for index in order}
+    return {
+        "text": column.TextColumn("Text", width="medium", pinned=True),
+        "reference": column.TextColumn("Reference", width="small"),
+        **answers,
+    }
+
+
+def _one_row(table: RowTable, positions: NDArray[Any], place: int, order: list[int]) -> None:
+    """The chosen row in full, with what every chosen trial made of it."""
+    row = int(positions[place])
+    ids = [table.ids[position] for position in positions.tolist()]
+    with st.container(border=True, key="row_details"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**Row** `{table.ids[row].replace('`', ' ')}`", width="stretch")
+            _step("Previous", ids, place - 1, "K", place == 0)
+            _step("Next", ids, place + 1, "J", place == len(ids) - 1)
+        for name, value in table.inputs[row].items():
+            st.caption(name)
+            st.text(str(value))
+        st.caption("Reference")
+        st.text(_text(table.references[row]))
+        for index in order:
+            _answer(table, index, row)
+
+
+def _answer(table: RowTable, index: int, row: int) -> None:
+    good = bool(table.right[index, row])
+    sign = ":green[:material/check_circle:]" if good else ":red[:material/cancel:]"
+    with st.container(horizontal=True, gap="small"):
+        st.markdown(sign, width="content", help="right" if good else "wrong")
+        score = "" if table.compares_answers else f" · {quality(float(table.scores[index, row]))}"
+        st.caption(f"{table.names[index]}{score}")
+    st.text(_text(table.answers[index][row]))
+
+
+def _step(label: str, ids: list[str], place: int, shortcut: str, disabled: bool) -> None:
+    icon = ":material/arrow_upward:" if label == "Previous" else ":material/arrow_downward:"
+    st.button(
+        label, icon=icon, shortcut=shortcut, disabled=disabled, key=f"row_{label}", on_click=_go, args=(ids, place)
+    )
+
+
+def _signed(table: RowTable, index: int, row: int) -> str:
+    if not table.answered[index, row]:
+        return NOTHING
+    return f"{'✓' if table.right[index, row] else '✗'} {_text(table.answers[index][row])}"
+
+
+def _colour(table: RowTable, index: int, row: int) -> str:
+    if not table.answered[index, row]:
+        return ""
+    return RIGHT if table.right[index, row] else WRONG
+
+
+def _text(value: Any) -> str:
+    """A label or text as it is; several references one after the other."""
+    if isinstance(value, list | tuple):
+        return " | ".join(str(one) for one in value)
+    return NOTHING if value is None else str(value)

@@ -1,0 +1,68 @@
+"""Which run the page shows, and how far that run is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.analysis import wording
+from pages._ui import cached
+
+if TYPE_CHECKING:
+    from core.records import RunResult, Selection
+    from core.store.runs import RunInfo
+
+KEY = "run"
+POLL_SECONDS = 4
+
+
+def choose(selection: Selection) -> str | None:
+    """The run in the address, else the newest; with a picker where there are several. None where there is none."""
+    found = {info.id: info for info in cached.store().runs(selection.id)}
+    if not found:
+        return None
+    ids = list(found)
+    wanted = st.query_params.get(KEY)
+    if len(ids) == 1:
+        return ids[0]
+    chosen = st.selectbox(
+        "Run",
+        ids,
+        ids.index(wanted) if wanted in found else 0,
+        format_func=lambda id: _in_words(found[id]),
+        key=f"run_of_{selection.id}",
+    )
+    if chosen != ids[0]:
+        st.query_params[KEY] = chosen
+    else:
+        st.query_params.pop(KEY, None)
+    return str(chosen)
+
+
+def progress(run: str, result: RunResult) -> None:
+    """Says that a run goes on, and draws the page again when another trial has ended."""
+    if result.status == "done":
+        return
+    states = Counter(outcome.status for outcome in result.outcomes)
+    ended = states["done"] + states["failed"]
+    st.info(
+        f"The run is {result.status}: {ended} of {len(result.outcomes)} trials have ended. "
+        "What follows is what there is so far, and can still change.",
+        icon=":material/hourglass_top:",
+    )
+    if result.status in ("running", "queued"):
+        _watch(run, ended)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch(run: str, ended: int) -> None:
+    states = Counter(outcome.status for outcome in cached.store().progress(run).outcomes)
+    if states["done"] + states["failed"] != ended:
+        st.rerun()
+
+
+def _in_words(info: RunInfo) -> str:
+    models = f"{len(info.models)} {'model' if len(info.models) == 1 else 'models'}"
+    return f"{wording.ago(info.created)} · {models} on {info.rows:,} rows · {info.status} · {info.id[:8]}"
