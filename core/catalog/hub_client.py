@@ -125,9 +125,7 @@ def explain(
     if isinstance(error, httpx2.RemoteProtocolError) and id:
         raise _broken_off(id) from error
     if isinstance(error, json.JSONDecodeError):
-        raise HubUnavailable(
-            f"What answers at {endpoint} is not a Hub: no JSON came back.", "Check HF_ENDPOINT."
-        ) from error
+        raise HubUnavailable(f"What answers at {endpoint} is no Hub: it sent no JSON.", "Check HF_ENDPOINT.") from error
     if isinstance(error, httpx2.HTTPError):
         raise _unreachable(endpoint, error) from error
     raise error

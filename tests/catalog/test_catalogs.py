@@ -139,9 +139,7 @@ def test_real_checkpoints_are_described_and_run_offline(shared: Path):
 
 
 def test_importing_the_catalogues_loads_no_heavy_library():
-    code = (
-        "import sys, core.catalog; print([m for m in ('torch', 'transformers', 'huggingface_hub') if m in sys.modules])"
-    )
+    code = "import sys, core.catalog; print({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules))"
     root = Path(__file__).parents[2]
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert shown.stdout.strip() == "set()"
