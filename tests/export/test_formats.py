@@ -147,6 +147,15 @@ def test_the_markdown_report_keeps_its_table_whatever_the_names(evil):
     assert not re.search(r"(?<!\\)<", made.split("## What")[0].replace("< 0.001", ""))
 
 
+def test_differences_are_the_chosen_trials_own(run):
+    best, *_, worst = [trial for trial in report(run)["ranking"] if trial != run.outcomes[-1].trial]
+    signs = {}
+    for trial in (best, worst):
+        table = registry.format("md").render(run, trial).decode().split("## The chosen")[1].split("## What")[0]
+        signs[trial] = {line.split("|")[2].strip()[0] == "−" for line in table.splitlines()[4:] if line}
+    assert signs == {best: {False}, worst: {True}}
+
+
 @pytest.mark.parametrize("name", ["csv", "predictions"])
 def test_no_cell_of_a_spreadsheet_is_a_formula(name, evil):
     made = registry.format(name).render(evil, evil.outcomes[0].trial).decode()
