@@ -28,7 +28,7 @@ def measure(connection: Connection) -> None:
     """Two batches, then latency in its turn."""
     connection.recv_bytes()
     for positions in ((0, 1), (2, 3)):
-        connection.send_bytes(to_json(Rows(positions, ({"answer": "positive"},) * 2, 0.1, 10)))
+        connection.send_bytes(to_json(Rows(positions, ({"answer": "billing"},) * 2, 0.1, 10)))
     connection.send_bytes(to_json(Stage("latency")))
     assert connection.recv_bytes() == GO
     connection.send_bytes(to_json(Note("had its turn")))
@@ -72,3 +72,21 @@ def babble(connection: Connection) -> None:
 def print_without_end(connection: Connection) -> None:
     while True:
         print("x" * 1_000_000)
+
+
+def measure_half_then_sleep(connection: Connection) -> None:
+    connection.recv_bytes()
+    connection.send_bytes(to_json(Rows((0, 1), ({"answer": "billing"},) * 2, 0.1, 10)))
+    time.sleep(60)
+
+
+def measure_slowly(connection: Connection) -> None:
+    time.sleep(0.5)
+    measure(connection)
+
+
+def fail_the_tiny_one(connection: Connection) -> None:
+    job = json.loads(connection.recv_bytes())
+    if "tiny" in job["spec"]["model"]:
+        raise SystemExit(1)
+    connection.send_bytes(to_json(Done({})))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.records import Failure, Variant
 from core.store import LeaseLost, Store
 from core.store.encoding import without
+from tests.store.claimer import claim_and_commit
 from tests.store.samples import candidate, chunk, prepared, series
 
 
@@ -198,10 +199,3 @@ def test_processes_never_claim_the_same_trial(store: Store, url: str) -> None:
     outcomes = store.run(run).outcomes
     assert {outcome.status for outcome in outcomes} == {"done"}
     assert all([one.positions for one in outcome.chunks] == [tuple(range(6))] for outcome in outcomes)
-
-
-def claim_and_commit(url: str, runner: str) -> None:
-    store = Store(url)
-    while claim := store.claim(runner):
-        store.commit_chunk(claim.trial, chunk(range(6)), runner_id=runner)
-        store.finish(claim.trial, load_seconds=1, memory_mb={}, environment={}, runner_id=runner)
