@@ -177,7 +177,7 @@ some_plan = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(some_plan)
 def test_what_is_written_reads_back_the_same(plan):
     text = plans.to_yaml(plan)
@@ -185,7 +185,7 @@ def test_what_is_written_reads_back_the_same(plan):
     assert plans.plan_hash(plans.parse(yaml_text.load(text))) == plans.plan_hash(plan)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(some_plan)
 def test_any_yaml_reader_understands_it(plan):
     import yaml
