@@ -57,7 +57,8 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     facts = {
         "task": next((task for end, task in _TASKS.items() if str(architectures[0]).endswith(end)), None),
         "architecture": config.get("model_type"),
-        "labels": label_names(config),
+        # transformers writes label names into configurations of models that have no labels, too.
+        "labels": label_names(config) if "Classification" in str(architectures[0]) else (),
         "remote_code": "auto_map" in config,
     }
     return {name: value for name, value in facts.items() if value}

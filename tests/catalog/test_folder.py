@@ -134,3 +134,8 @@ def test_odd_values_in_a_card_are_passed_over(tmp_path: Path):
     make_checkpoint(tmp_path / "mine", card=card)
     model = FolderCatalog(tmp_path).describe("mine")
     assert (model.license, model.languages, model.datasets, model.reported) == (None, ("no", "en"), (), ())
+
+
+def test_a_model_that_writes_text_has_no_labels(tmp_path: Path):
+    make_checkpoint(tmp_path / "mine", config={"architectures": ["BartForConditionalGeneration"]})
+    assert FolderCatalog(tmp_path).describe("mine").labels == ()
