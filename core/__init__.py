@@ -8,7 +8,7 @@ The journey, each step with its function:
     prepare    engine.prepare.prepare(plan)                    → Prepared, with a TrialSpec per candidate and variant
     queue      store.Store().submit(prepared)                  → run id
     benchmark  jobs.runner.Runner(store).work(run)             → Outcomes, row by row in the store
-    compare    analysis.summary.analyse(store.run(run))        → Analysis; analysis.ranking.choose(…) → the winner and why
+    compare    analysis.summary.analyse(store.run(run))        → Analysis, ranked by analysis.ranking.choose(analysis)
     review     review.sign(selection, run, trial, author, …)   → Decision
     export     export.bundle.bundle(run, trial)                → a zip that measures the same again
 """  # noqa: D400 - the first line is a question
