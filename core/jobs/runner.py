@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from logging import getLogger
+from logging import INFO, basicConfig, getLogger
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ class Runner:
     def forever(self, idle_minutes: float | None = None) -> None:
         """Execute whatever is queued, until Ctrl-C or SIGTERM, or after `idle_minutes` without work."""
         logger = getLogger("shortlist.runner")
+        basicConfig(level=INFO, format="%(asctime)s %(message)s")
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         logger.info("runner %s works on %s", self.id, settings.home())
@@ -100,7 +101,7 @@ class Runner:
             with Keeper(self._store, self.id) as keeper:
                 while idle_minutes is None or time.monotonic() - idle_since < 60 * idle_minutes:
                     try:
-                        worked = self._step(None, keeper, lambda progress: logger.info("%s", progress.stage))
+                        worked = self._step(None, keeper, _logged)
                     except UserError as error:  # the database; it may come back
                         logger.error("%s %s", error.message, error.hint)
                         worked = False
@@ -130,6 +131,11 @@ class Runner:
             return False
         result = self._store.progress(run)
         return result.wish == "run" and any(outcome.status == "running" for outcome in result.outcomes)
+
+
+def _logged(progress: Progress) -> None:
+    done = f"{progress.rows_done} of {progress.rows_total} rows"
+    getLogger("shortlist.runner").info("%s %s: %s, %s", progress.trial, progress.spec.model, progress.stage, done)
 
 
 def free_dead_runners(store: Store) -> None:

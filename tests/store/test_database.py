@@ -125,6 +125,14 @@ def test_a_database_that_cannot_be_used_says_why_and_hides_the_password(url: str
     assert raised.value.hint
 
 
+def test_the_address_that_is_shown_has_no_password() -> None:
+    base = Database("sqlite://")
+    base._url = database._parse("postgres://me:secret@db/name")
+    assert base.address == "postgresql+psycopg://me:***@db/name"
+    assert base.url == "postgresql+psycopg://me:secret@db/name"
+    base.close()
+
+
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_text("not a database, " * 100)
     with pytest.raises(UserError, match="no SQLite database"):
