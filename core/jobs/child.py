@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -24,7 +25,7 @@ def enter(target: Callable[[Connection], None], connection: Connection, lifeline
         lifeline: Closes when the runner is gone, however it went.
         folder: Holds `log` and the empty `work`.
     """
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(lifeline, folder), daemon=True).start()
     if hasattr(os, "setsid"):
         os.setsid()
     _redirect(Path(folder, "log"))
@@ -56,11 +57,12 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
 
 
-def _end_with(lifeline: Connection) -> None:
-    """Blocks in a read, so it costs the measurement nothing."""
+def _end_with(lifeline: Connection, folder: str) -> None:
+    """Wait for the runner's end, in a read that costs the measurement nothing; then leave no trace."""
     try:
         lifeline.recv_bytes()
     except (EOFError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
         if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(1)

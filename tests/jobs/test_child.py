@@ -14,8 +14,9 @@ from tests.jobs.test_local import wait_until
 
 
 def test_a_process_ends_when_its_runner_is_killed_though_it_never_speaks(tmp_path: Path) -> None:
-    (tmp_path / "work").mkdir()
-    script = f"from tests.jobs.test_child import start; start({str(tmp_path)!r})"
+    folder = tmp_path / "trial"
+    (folder / "work").mkdir(parents=True)
+    script = f"from tests.jobs.test_child import start; start({str(folder)!r})"
     runner = subprocess.Popen([sys.executable, "-c", script], cwd=REPO, stdout=subprocess.PIPE, text=True)
     assert runner.stdout is not None
     process = psutil.Process(int(runner.stdout.readline()))
@@ -24,6 +25,7 @@ def test_a_process_ends_when_its_runner_is_killed_though_it_never_speaks(tmp_pat
     runner.wait()
     runner.stdout.close()
     wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    assert not folder.exists()
 
 
 def start(folder: str) -> None:
