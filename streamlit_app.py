@@ -4,5 +4,5 @@ import streamlit as st
 
 from pages._ui import frame
 
-st.set_page_config(page_title="Shortlist", page_icon=":material/checklist:", layout="wide")
+st.set_page_config(page_title="Shortlist", page_icon="🏁", layout="wide")
 frame.show(st.navigation(frame.pages(), position="top"))

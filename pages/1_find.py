@@ -51,6 +51,7 @@ def _results(selection: Selection, source: str, query: ModelQuery) -> None:
         column_config=models.COLUMNS,
         column_order=models.columns(source),
         hide_index=True,
+        placeholder="–",
         height=min(560, 38 + 35 * len(found)),
         on_select="rerun",
         selection_mode="multi-row",

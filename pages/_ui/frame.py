@@ -25,6 +25,7 @@ STYLE = """<style>
 [data-testid="stAppViewContainer"] {overflow-x: hidden;}
 @media (max-width: 640px) {
   .st-key-results_first_on_phones > div > [data-testid="stHorizontalBlock"] {flex-direction: column-reverse;}
+  .st-key-results_first_on_phones [data-testid="stColumn"] {width: 100%; min-width: 100%;}
 }
 </style>"""
 
@@ -77,6 +78,7 @@ def show(page: Page) -> None:
     if wanted:
         go(*wanted)
     st.html(STYLE)
+    st.logo(FOLDER / "_ui" / "logo.svg", size="medium")
     with _errors_in_words():
         _header(state.current())
     page.run()

@@ -37,9 +37,7 @@ def frame(candidates: Sequence[Candidate]) -> pd.DataFrame:
         [
             {
                 "model": one.id,
-                "can run": "✗ " + one.blocked.split(".")[0]
-                if one.blocked
-                else _FITS[fits(one, Variant(), memory).verdict],
+                "can run": "✗ refused" if one.blocked else _FITS[fits(one, Variant(), memory).verdict],
                 "parameters": one.parameters,
                 "download": None if one.download_bytes is None else one.download_bytes / 1e6,
                 "licence": f"{one.license or '?'} · {one.license_class}",
@@ -57,9 +55,9 @@ def frame(candidates: Sequence[Candidate]) -> pd.DataFrame:
 
 
 COLUMNS = {
-    "model": st.column_config.TextColumn("Model", width="large", pinned=True),
+    "model": st.column_config.TextColumn("Model", width=265),
     "can run": st.column_config.TextColumn(
-        "Fits here", help="At float32 in this machine's memory; ✗ names the rule that refuses it."
+        "Fits here", help="At float32 in this machine's memory; a refused model names the rule when ticked."
     ),
     "parameters": st.column_config.NumberColumn("Parameters", format="compact"),
     "download": st.column_config.NumberColumn("Download", format="%.1f MB"),
@@ -130,10 +128,7 @@ def facts(candidate: Candidate) -> None:
         ("Scores", ", ".join(f"{one.metric} {one.value:g}" for one in candidate.reported) or "none", "reported"),
         ("Revision", (candidate.revision or wording.NOTHING)[:12], "computed"),
     ]
-    table = pd.DataFrame(lines, columns=["fact", "value", "origin"])
-    st.dataframe(
-        table, hide_index=True, height="content", column_config={"value": st.column_config.TextColumn(width="large")}
-    )
+    st.table(pd.DataFrame(lines, columns=["Fact", "", "Origin"]), hide_index=True, border="horizontal")
 
 
 def _origin(candidate: Candidate, field: str) -> str:
