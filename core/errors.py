@@ -48,7 +48,8 @@ class UnknownName(UserError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         near = get_close_matches(name, names, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
+        known_names = f"Known: {', '.join(names)}." if names else "There are none yet."
+        hint = f"Did you mean {near[0]!r}?" if near else known_names
         super().__init__(f"Unknown {kind} {name!r}.", hint)
         self.nearest = near[0] if near else None
 

@@ -49,7 +49,7 @@ def run_plan(store: Store, path: Path, *, fresh: bool = False, selection: str | 
     prepared = prepare(plans.read(path), token=settings.hub_token())
     if fresh:
         repeat = store.next_repeat(plans.plan_hash(prepared.plan))
-        specs = tuple(dataclasses.replace(spec, repeat=repeat) for spec in prepared.specs)
+        specs = tuple(dataclasses.replace(spec, repeat=spec.repeat + repeat) for spec in prepared.specs)
         prepared = dataclasses.replace(prepared, specs=specs)
     for note in prepared.notes:
         say(f"note: {note}")
