@@ -5,6 +5,7 @@
 `readers.py`    the other formats; READERS is the table of all of them
 `mapping.py`    which column is which
 `labels.py`     which model label is which data set label
+`proposal.py`   the same for several candidates, as a page shows it
 `sample.py`     the seeded, stratified draw
 `evalset.py`    the rows that can be scored, and the list of those that cannot
 """
@@ -12,12 +13,14 @@
 from core.data.evalset import Loaded, build, load, load_rows, preview
 from core.data.labels import LabelMatch, complete, reconcile
 from core.data.mapping import ColumnGuess, guess_columns, resolve_columns
+from core.data.proposal import LabelTable, label_counts, label_tables
 from core.data.sample import draw
 from core.data.source import Table, hub_layout, load_table, read_file, save_upload
 
 __all__ = [
     "ColumnGuess",
     "LabelMatch",
+    "LabelTable",
     "Loaded",
     "Table",
     "build",
@@ -25,6 +28,8 @@ __all__ = [
     "draw",
     "guess_columns",
     "hub_layout",
+    "label_counts",
+    "label_tables",
     "load",
     "load_rows",
     "load_table",

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import pandas as pd
@@ -92,8 +91,8 @@ class Reading:
     """One way to read the lines."""
 
     rows: list[list[str]]
-    spans: list[int]
-    """How many lines each row takes."""
+    lines: list[range]
+    """The lines of each row, counted from 0; blank lines belong to none."""
     quotes: bool
     misplaced: int | None = None
     """Line near the first quote that does not stand where RFC 4180 has it."""
@@ -107,9 +106,9 @@ class Reading:
         """Lines in rows that are not as wide as most, or that a misplaced quote may have joined."""
         width = self.width
         return sum(
-            span
-            for row, span in zip(self.rows, self.spans, strict=True)
-            if len(row) != width or (span > 1 and self.misplaced is not None)
+            len(lines)
+            for row, lines in zip(self.rows, self.lines, strict=True)
+            if len(row) != width or (len(lines) > 1 and self.misplaced is not None)
         )
 
 
@@ -141,7 +140,7 @@ def read_delimited(
     if not reading.quotes:
         notes.append("Quotation marks were read as ordinary characters: as quotes they would join or cut lines.")
     elif reading.misplaced is not None:
-        joined = sum(span > 1 for span in reading.spans)
+        joined = sum(len(lines) > 1 for lines in reading.lines)
         notes.append(
             f"Quotation marks are misplaced, first near line {reading.misplaced:,}: rows may have run together. "
             f"Rows of several lines: {joined:,}."
@@ -189,9 +188,11 @@ def _delimiter(text: str, preferred: str) -> str:
 
 def _read(text: str, delimiter: str) -> Reading:
     """The reading that leaves fewer lines odd; quotes are believed where both are as good."""
+    if "\n" not in text:  # line ends of old Macs
+        text = text.replace("\r", "\n")
     plain = _read_plain(text, delimiter)
     if '"' not in text:
-        return Reading(plain.rows, plain.spans, quotes=True)
+        return replace(plain, quotes=True)
     quoted = _read_quoted(text, delimiter)
     if not quoted.rows or plain.odd_lines() < quoted.odd_lines():
         return plain
@@ -206,12 +207,9 @@ def _joined_rows_of_their_own(quoted: Reading, plain: Reading, delimiter: str) -
     All lines have the same number of cells here. Tabs within a quoted cell are unheard of, so in a TSV file they are.
     Elsewhere the cells must look like those of the other lines: some column repeats values of theirs in every one.
     """
-    joined: list[list[str]] = []
-    other: list[list[str]] = []
-    start = 0
-    for span in quoted.spans:
-        (joined if span > 1 else other).extend(plain.rows[start : start + span])
-        start += span
+    inside = {line for lines in quoted.lines if len(lines) > 1 for line in lines}
+    joined = [row for row, lines in zip(plain.rows, plain.lines, strict=True) if lines.start in inside]
+    other = [row for row, lines in zip(plain.rows, plain.lines, strict=True) if lines.start not in inside]
     if not joined or delimiter == "\t":
         return bool(joined)
     for column in range(plain.width):
@@ -222,30 +220,29 @@ def _joined_rows_of_their_own(quoted: Reading, plain: Reading, delimiter: str) -
 
 
 def _read_plain(text: str, delimiter: str) -> Reading:
-    if "\n" not in text:  # line ends of old Macs
-        text = text.replace("\r", "\n")
-    rows = [line.split(delimiter) for raw in text.split("\n") if (line := raw.rstrip("\r"))]
-    return Reading(rows, [1] * len(rows), quotes=False)
+    lines = {number: cut for number, line in enumerate(text.split("\n")) if (cut := line.rstrip("\r"))}
+    rows = [line.split(delimiter) for line in lines.values()]
+    return Reading(rows, [range(number, number + 1) for number in lines], quotes=False)
 
 
 def _read_quoted(text: str, delimiter: str, misplaced: int | None = None) -> Reading:
     csv.field_size_limit(MAX_FILE_BYTES)  # the default refuses cells of 131,072 characters
     strict = misplaced is None
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict)
+    reader = csv.reader((line + "\n" for line in text.split("\n")), delimiter=delimiter, strict=strict)
     rows: list[list[str]] = []
-    spans: list[int] = []
+    lines: list[range] = []
     before = 0
     try:
-        for row in lines:
+        for row in reader:
             if row:
                 rows.append(row)
-                spans.append(lines.line_num - before)
-            before = lines.line_num
+                lines.append(range(before, reader.line_num))
+            before = reader.line_num
     except csv.Error:
         if not strict:  # a carriage return within a line, which no reading with quotes accepts
             return Reading([], [], quotes=True, misplaced=misplaced)
         return _read_quoted(text, delimiter, misplaced=before + 1)
-    return Reading(rows, spans, quotes=True, misplaced=misplaced)
+    return Reading(rows, lines, quotes=True, misplaced=misplaced)
 
 
 def _unwrapped(reading: Reading, delimiter: str) -> str | None:
@@ -279,6 +276,8 @@ def _has_header(rows: Sequence[list[str]], named: Names) -> bool:
         return True
     if any(_NUMBER.fullmatch(cell) for cell in cells):
         return False
+    if all(cell.casefold() in COMMON_NAMES for cell in cells):
+        return True
     columns = [[row[index].strip() for row in body if row[index].strip()] for index in range(len(cells))]
     if any(cell in column and _repeats([cell, *column]) for cell, column in zip(cells, columns, strict=True)):
         return False

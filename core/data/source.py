@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from core.catalog import hub_status
+from core.catalog.time_limit import within
 from core.data.readers import ENDINGS, READERS
 from core.data.table import MAX_UNPACKED_BYTES, Names, Table, check_bytes, check_rows
 from core.errors import DatasetMismatch, HubUnavailable, UnknownName, UnreadableFile, UserError
@@ -18,6 +21,8 @@ __all__ = ["Table", "hub_layout", "load_table", "read_file", "save_upload"]
 
 HUB_FORMATS = frozenset({"parquet", "csv", "json", "arrow", "text"})
 """Builders of `datasets` that read plain tables."""
+DESCRIBE_SECONDS = 20
+"""Longest wait for what a data set consists of; its rows may take longer."""
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -130,7 +135,9 @@ def hub_layout(repo: str, token: str | None = None, revision: str | None = None)
     import datasets
 
     with _hub_errors(repo):
-        names = datasets.get_dataset_config_names(repo, revision=revision or "main", token=token)
+        names = within(
+            DESCRIBE_SECONDS, lambda: datasets.get_dataset_config_names(repo, revision=revision or "main", token=token)
+        )
         builder = _builder(repo, names[0], revision, token)
         configs = builder.builder_configs or {names[0]: builder.config}
         return {name: _splits(config) for name, config in configs.items()}
@@ -176,11 +183,14 @@ def _load_hub(spec: DatasetSpec, token: str | None) -> Table:
 
 
 def _builder(repo: str, config: str | None, revision: str | None, token: str | None) -> Any:
-    """The builder of one configuration, all of whose files are plain tables of this very repository."""
+    """The builder of one configuration; `datasets` itself refuses files outside the repository."""
     import datasets
 
     # A revision, even "main", keeps `datasets` from asking the dataset viewer, a second host.
-    builder = datasets.load_dataset_builder(repo, config, revision=revision or "main", token=token)
+    revision = revision or "main"
+    builder = within(
+        DESCRIBE_SECONDS, lambda: datasets.load_dataset_builder(repo, config, revision=revision, token=token)
+    )
     kind = type(builder).__module__.rpartition(".")[2]
     if kind not in HUB_FORMATS:
         raise DatasetMismatch(
@@ -189,12 +199,6 @@ def _builder(repo: str, config: str | None, revision: str | None, token: str | N
         )
     if not _SHA.fullmatch(builder.hash or ""):
         raise HubUnavailable(f"The Hub did not say which commit of {repo!r} it gave.", "Try again later.")
-    home = f"hf://datasets/{repo}@{builder.hash}/"
-    foreign = [str(file) for files in (builder.config.data_files or {}).values() for file in files]
-    if foreign := [file for file in foreign if not file.startswith(home) or "/../" in file]:
-        raise DatasetMismatch(
-            f"{repo!r} points to a file outside its repository: {foreign[0]!r}.", "Such data sets are refused."
-        )
     return builder
 
 
@@ -210,8 +214,13 @@ def _label_names(features: Mapping[str, Any] | None) -> dict[str | int, tuple[st
 @contextmanager
 def _hub_errors(repo: str) -> Iterator[None]:
     """What `datasets` raises, as errors that say what to do."""
+    status = hub_status()
+    if not status.reachable:  # `datasets` would try again and again for half a minute
+        raise HubUnavailable(status.message, "Try again, or upload the rows as a file.")
+    from datasets import config
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
+    config.STREAMING_READ_MAX_RETRIES = 1  # of 20, each of them tried six times by the layer below
     try:
         yield
     except UserError:
@@ -223,24 +232,30 @@ def _hub_errors(repo: str) -> Iterator[None]:
             if gated
             else "Check the id."
         )
-        raise DatasetMismatch(f"{_first_line(error)}", hint) from None
+        raise DatasetMismatch(_words(error), hint) from None
+    except TimeoutError:
+        raise _unreachable(repo, f"it did not answer within {DESCRIBE_SECONDS} seconds.") from None
+    except ConnectionError as error:
+        raise _unreachable(repo, _words(error)) from None
     except (RuntimeError, ValueError, DatasetsError, FileNotFoundError) as error:
-        text = _first_line(error)
+        text = _words(error)
         if "scripts are no longer supported" in text:
             raise DatasetMismatch(
                 f"{repo!r} is made by a script, and code from the Hub is never run.",
                 "Many have a converted copy: set `revision: refs/convert/parquet`.",
             ) from None
-        if "Connection" in type(error).__name__ or "Offline" in type(error).__name__:
-            raise _unreachable(repo, text) from None
+        if "LocalEntryNotFoundError" in text:  # how server errors come out of several layers
+            raise _unreachable(repo, "it answered with an error.") from None
         raise DatasetMismatch(f"{repo!r} cannot be read: {text}", "Check its configuration and split.") from None
-    except (OSError, TimeoutError) as error:
-        raise _unreachable(repo, _first_line(error)) from None
+    except OSError as error:  # among them every HTTP error
+        raise _unreachable(repo, _words(error)) from None
 
 
 def _unreachable(repo: str, text: str) -> HubUnavailable:
-    return HubUnavailable(f"The Hub did not give {repo!r}: {text}", "Try again, or upload the rows as a file.")
+    return HubUnavailable(
+        f"The Hub did not give {repo!r}: {text.rstrip('.')}.", "Try again, or upload the rows as a file."
+    )
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).strip()
+def _words(error: Exception) -> str:
+    return textwrap.shorten(str(error) or type(error).__name__, 400, placeholder=" …")

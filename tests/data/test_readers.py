@@ -37,7 +37,8 @@ WRITERS: dict[str, Callable[[ROWS], bytes]] = {
     "jsonl": lambda rows: "\n".join(map(json.dumps, rows)).encode(),
     "parquet": parquet,
 }
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\t"), min_size=1, max_size=15).filter(str.strip)
+# pandas writes a carriage return unquoted, where it cannot be told from a line end.
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\t\r"), min_size=1, max_size=15).filter(str.strip)
 ROW = st.fixed_dictionaries({"text": TEXT, "label": st.sampled_from(["alpha", "beta"])})
 
 
