@@ -82,6 +82,12 @@ def test_a_stray_quote_in_a_csv_swallows_no_line(tmp_path: Path) -> None:
     assert len(table.frame) == 5
 
 
+def test_a_misplaced_quote_that_happens_to_close_swallows_no_line(tmp_path: Path) -> None:
+    table = read(tmp_path, "a.csv", 'text,label\n"one,a\ntwo" more,b\nthree,c\n')
+
+    assert list(table.frame["label"]) == ["a", "b", "c"]
+
+
 def test_an_unclosed_quote_swallows_no_line(tmp_path: Path) -> None:
     table = read(tmp_path, "a.csv", 'text,label\none,pos\n"two,neg\nthree,pos\nfour,neg\n')
 

@@ -89,6 +89,11 @@ def test_signs_and_languages_of_one_letter_are_told_apart() -> None:
     assert partners(reconcile(["C", "C++"], ["C", "C#"])) == {"C": "C"}
 
 
+def test_two_labels_that_come_down_to_one_name_are_nobodys_certain_partner() -> None:
+    assert partners(reconcile(["Pos", "POS"], ["pos"])) == {}
+    assert partners(reconcile(["pos"], ["Pos", "POS"])) == {}
+
+
 def test_a_further_model_label_stays_alone_and_blocks_nothing() -> None:
     matches = reconcile(["negative", "neutral", "positive"], ["negative", "positive"])
 

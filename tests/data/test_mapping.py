@@ -26,7 +26,7 @@ def guessed(task: object, frame: pd.DataFrame) -> dict[str, str | int | None]:
     [
         ({"sentence": TEXTS, "label": LABELS}, "sentence", "label"),
         ({"idx": list(range(20)), "Review Text": TEXTS, "Sentiment": LABELS}, "Review Text", "Sentiment"),
-        ({"tweet_id": TEXTS, "content": TEXTS, "airline_sentiment": LABELS}, "content", "airline_sentiment"),
+        ({"tweet_id": TEXTS, "raw_tweet": TEXTS, "airline_sentiment": LABELS}, "raw_tweet", "airline_sentiment"),
         ({0: TEXTS, 1: LABELS}, 0, 1),
         ({0: [1, 0] * 10, 1: TEXTS}, 1, 0),
         ({"q7": TEXTS, "when": list(range(20)), "verdict": LABELS}, "q7", "verdict"),
