@@ -7,13 +7,18 @@ stands now is worked out here, so nothing that was said is ever overwritten.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from core.codec import encode
 from core.errors import UnknownName, UserError
-from core.records import Decision, Outcome, Review, RunResult, Verdict
+from core.records import Decision, EvalSet, Limits, Outcome, Review, RunResult, Verdict
+
+if TYPE_CHECKING:
+    from core.analysis.summary import Analysis
 
 VOTES = ("approve", "reject")
 
@@ -88,8 +93,41 @@ def chosen(run: RunResult, trial: str) -> Outcome:
     return found[trial]
 
 
+def position(evalset: EvalSet, row: str) -> int:
+    """Where the row of that id stands. Raises UserError."""
+    if row not in evalset.ids:
+        raise UserError(f"No row has the id {row!r}.", "Copy the id from the rows on the Compare page.")
+    return evalset.ids.index(row)
+
+
+def evidence(analysis: Analysis, limits: Limits) -> dict[str, Any]:
+    """The report of a run under these limits, as plain JSON values that share nothing with what they were made from."""
+    from core.analysis.ranking import choose
+    from core.analysis.report import document
+
+    found = {"limits": encode(limits), **document(analysis, choose(analysis, limits))}
+    plain: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
+    return plain
+
+
+def under(run: RunResult, limits: Limits) -> RunResult:
+    """The run as if its plan had these limits: they decide who wins, never what was measured."""
+    return replace(run, plan=replace(run.plan, limits=limits))
+
+
+def outdated(decision: Decision, now: Mapping[str, Any]) -> bool:
+    """Whether run or limits have changed since it was signed. `now`: the evidence as it would be frozen today."""
+    return dict(decision.evidence) != now
+
+
 def sign(
-    selection: str, run: RunResult, trial: str, author: str, reason: str, earlier: Sequence[Decision] = ()
+    selection: str,
+    run: RunResult,
+    trial: str,
+    author: str,
+    reason: str,
+    earlier: Sequence[Decision] = (),
+    limits: Limits | None = None,
 ) -> Decision:
     """The choice of `trial`, with the report of the run frozen as its evidence.
 
@@ -100,12 +138,13 @@ def sign(
         author: Who signs.
         reason: Why this one, in the author's words.
         earlier: Decisions of the selection so far; the new one takes the next version number.
+        limits: What the choice had to satisfy; those of the plan when None.
 
     Raises:
         UnknownName: The run has no such trial.
         UserError: Author or reason is empty, the trial has no result, or the run still goes on.
     """
-    from core.analysis.report import report
+    from core.analysis.summary import analyse
 
     signer = _author(author)
     if not reason.strip():
@@ -120,8 +159,6 @@ def sign(
         raise UserError(
             f"The run is {run.status}: its evidence can still change.", "Let it finish, or cancel the rest."
         )
-    # Through JSON, so that the evidence shares nothing with what it was made from.
-    evidence = json.loads(json.dumps({"limits": encode(run.plan.limits), **report(run)}, allow_nan=False))
     return Decision(
         selection=selection,
         version=max((decision.version for decision in earlier), default=0) + 1,
@@ -129,7 +166,7 @@ def sign(
         trial=trial,
         author=signer,
         reason=reason.strip(),
-        evidence=evidence,
+        evidence=evidence(analyse(run), limits or run.plan.limits),
         created=_now(),
     )
 

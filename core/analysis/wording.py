@@ -119,6 +119,16 @@ def points(difference: float, percent: bool = True) -> str:
     return shown.replace("-", "−") if float(shown) else shown[1:]
 
 
+def what_rows_can_show(rows: int) -> str:
+    """What a comparison on so many rows can and cannot tell, in a sentence."""
+    from core.analysis.paired import detectable_difference
+
+    least = detectable_difference(rows)
+    if least is None:
+        return f"{rows:,} rows cannot tell two models apart."
+    return f"With {rows:,} rows a difference under {100 * least:.1f} points cannot be told from chance."
+
+
 def enumerate_words(words: Sequence[str]) -> str:
     """One, two and three."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
@@ -176,3 +186,10 @@ def ago(moment: str, now: datetime | None = None) -> str:
         if seconds < size * longest:
             return f"{int(seconds // size)} {unit} ago"
     return then.date().isoformat()
+
+
+def moment(when: str) -> str:
+    """21 Nov 2026, 14:05 UTC, of an ISO date and time."""
+    then = datetime.fromisoformat(when)
+    then = then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
+    return f"{then.day} {then:%b %Y, %H:%M} UTC"

@@ -38,6 +38,12 @@ def bundle(run: RunResult, trial: str) -> bytes:
     return buffer.getvalue()
 
 
+def left_behind(run: RunResult) -> dict[str, str]:
+    """Models whose weights are only on this machine → the folder they lie in; no export holds weights."""
+    specs = (outcome.spec for outcome in run.outcomes)
+    return {spec.model: spec.source for spec in specs if spec.source not in ("hub", "samples")}
+
+
 def write(run: RunResult, trial: str, out: Path, formats: Iterable[str] | None = None) -> list[Path]:
     """Writes the formats of those names, all when None, and whatever files they refer to, into the folder `out`.
 

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from core import settings
+from core import codec, settings
+from core.records import DatasetSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.analysis.live import LiveRow
     from core.analysis.ranking import Ranking
     from core.analysis.rows import RowFilter, RowTable
     from core.analysis.summary import Analysis
     from core.catalog import HubStatus
+    from core.data import Loaded, Table
     from core.engine.environment import Device
     from core.records import Candidate, EvalSet, Limits, ModelQuery, RunResult
     from core.store import Store
@@ -98,6 +101,56 @@ def _evalset(id: str) -> EvalSet:
     return store().evalset(id)
 
 
+def table(spec: DatasetSpec) -> Table:
+    """The rows of a file or Hub data set as they were read. Raises UserError."""
+    source = DatasetSpec(spec.path, spec.repo, spec.config, spec.split, spec.revision, spec.reader, spec.columns)
+    return _table(codec.identity(source), source, _identity())
+
+
+def rows(spec: DatasetSpec, task: str) -> Loaded:
+    """Those rows under the task's words, ready for a run. Raises UserError."""
+    return _loaded(codec.identity([spec, task]), spec, task, _identity())
+
+
+def hub_layout(repo: str) -> dict[str, list[str]]:
+    """Configurations of a Hub data set with their splits. Raises UserError."""
+    return _hub_layout(repo, _identity())
+
+
+@st.cache_resource(ttl=SEARCH_SECONDS, max_entries=4, show_spinner="Reading the rows …")
+def _table(name: str, _spec: DatasetSpec, identity: str) -> Table:
+    from core.data import load_table
+
+    return load_table(_spec, settings.hub_token())
+
+
+@st.cache_resource(ttl=SEARCH_SECONDS, max_entries=8, show_spinner=False)
+def _loaded(name: str, _spec: DatasetSpec, task: str, identity: str) -> Loaded:
+    from core import registry
+    from core.data import build
+
+    return build(table(_spec), _spec, registry.task(task))
+
+
+@st.cache_data(ttl=SEARCH_SECONDS, max_entries=50, show_spinner="Asking the Hub …")
+def _hub_layout(repo: str, identity: str) -> dict[str, list[str]]:
+    from core.data import hub_layout
+
+    return hub_layout(repo, settings.hub_token())
+
+
+def live(id: str) -> list[LiveRow]:
+    """How far the trials of a run are, worked out once per change."""
+    return _live(id, store().stamp(id))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _live(id: str, stamp: str) -> list[LiveRow]:
+    from core.analysis.live import live
+
+    return live(_run(id, stamp))
+
+
 def run(id: str) -> RunResult:
     """A run with all its rows, read again only when something of it changed."""
     return _run(id, store().stamp(id))
@@ -155,3 +208,41 @@ def _figure(
     id: str, stamp: str, limits: Limits, name: str, options: tuple[str | int | None, ...], _draw: Callable[..., Any]
 ) -> Any:
     return _draw(_analysis(id, stamp), _ranking(id, stamp, limits), limits, *options)
+
+
+def evidence(id: str, limits: Limits) -> dict[str, Any]:
+    """What a signature under these limits would freeze now."""
+    return _evidence(id, store().stamp(id), limits)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _evidence(id: str, stamp: str, limits: Limits) -> dict[str, Any]:
+    from core.review import evidence
+
+    return evidence(_analysis(id, stamp), limits)
+
+
+def exported(id: str, trial: str, format: str, limits: Limits) -> bytes:
+    """One file about a run and its chosen trial."""
+    return _exported(id, store().stamp(id), trial, format, limits)
+
+
+def bundle(id: str, trial: str, limits: Limits) -> bytes:
+    """All of them as a zip."""
+    return _bundle(id, store().stamp(id), trial, limits)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Writing the export …")
+def _exported(id: str, stamp: str, trial: str, format: str, limits: Limits) -> bytes:
+    from core import registry
+    from core.review import under
+
+    return registry.format(format).render(under(_run(id, stamp), limits), trial)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _bundle(id: str, stamp: str, trial: str, limits: Limits) -> bytes:
+    from core.export.bundle import bundle
+    from core.review import under
+
+    return bundle(under(_run(id, stamp), limits), trial)

@@ -18,23 +18,27 @@ KEY = "run"
 POLL_SECONDS = 4
 
 
-def choose(selection: Selection) -> str | None:
-    """The run in the address, else the newest; with a picker where there are several. None where there is none."""
+def choose(selection: Selection, default: str | None = None) -> str | None:
+    """The run in the address, else `default`, else the newest; with a picker where there are several.
+
+    None where there is no run.
+    """
     found = {info.id: info for info in cached.store().runs(selection.id)}
     if not found:
         return None
     ids = list(found)
+    usual = default if default in found else ids[0]
     wanted = st.query_params.get(KEY)
     if len(ids) == 1:
         return ids[0]
     chosen = st.selectbox(
         "Run",
         ids,
-        ids.index(wanted) if wanted in found else 0,
+        ids.index(wanted if wanted in found else usual),
         format_func=lambda id: _in_words(found[id]),
         key=f"run_of_{selection.id}",
     )
-    if chosen != ids[0]:
+    if chosen != usual:
         st.query_params[KEY] = chosen
     else:
         st.query_params.pop(KEY, None)

@@ -1,0 +1,1 @@
+"""The parts of the Review page: the record, what people say, and the desk where they say and sign it."""
