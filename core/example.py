@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core.records import DatasetSpec
     from core.store import Store
 
-PLAN = Path(__file__).resolve().parent.parent / "samples" / "tickets.yaml"
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+PLAN = SAMPLES / "tickets.yaml"
 NAME = "Support tickets (example)"
 
 
@@ -37,3 +39,11 @@ def submit_example(store: Store) -> str:
         )
     )
     return store.submit(prepared, selection.id)
+
+
+def data_sets(task: str) -> list[DatasetSpec]:
+    """The bundled rows for a task, as the example plans name them."""
+    from core.engine import plan as plans
+
+    found = [plans.read(path) for path in sorted(SAMPLES.glob("*.yaml"))]
+    return [plan.dataset for plan in found if plan.task == task]

@@ -98,8 +98,8 @@ def ram_mb() -> int:
 
 
 def memory() -> dict[str, int | None]:
-    """`memory_mb` of the machine and `gpu_memory_mb` of its first GPU, as `catalog.fit.fits` asks for them."""
-    return {"memory_mb": ram_mb(), "gpu_memory_mb": gpus()[0][1] if gpus() else None}
+    """Device → its memory in MB, as `catalog.fit.fits` asks for it; a device that is not there is not named."""
+    return {device.name: device.memory_mb for device in reversed(devices())}
 
 
 def load_average() -> float | None:

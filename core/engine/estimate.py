@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import exp, log, nan, prod, sqrt
 
 from core import registry
 from core.catalog.fit import fits
 from core.engine import environment
 from core.engine.prepare import Prepared
-from core.records import Candidate, EvalSet, Outcome, TrialSpec
+from core.records import Candidate, EvalSet, Outcome, Protocol, RunResult, TrialSpec
 
 CHARACTERS_PER_TOKEN = 4
 LONGEST = 512
@@ -67,6 +69,43 @@ def estimate(prepared: Prepared, known: Sequence[Outcome] = ()) -> Estimate:
     )
 
 
+def seconds_left(run: RunResult) -> dict[str, float]:
+    """Trial → seconds it still takes, about; 0 for those that have ended, NaN where a model's facts are not known.
+
+    A trial goes by its own rows as soon as it has some. The others go by their size, corrected by how far the trials
+    measured so far on the same device are from what theirs had promised.
+    """
+    promised = {
+        outcome.trial: sqrt(prod(_computed_row(outcome.spec, outcome.candidate, run.evalset)))
+        for outcome in run.outcomes
+        if outcome.candidate
+    }
+    measured = {
+        outcome.trial: sum(chunk.seconds for chunk in outcome.chunks) / rows
+        for outcome in run.outcomes
+        if (rows := sum(len(chunk.positions) for chunk in outcome.chunks))
+    }
+    errors: dict[str, list[float]] = defaultdict(list)
+    for outcome in run.outcomes:
+        if measured.get(outcome.trial) and outcome.trial in promised:
+            errors[outcome.spec.variant.device].append(log(measured[outcome.trial] / promised[outcome.trial]))
+    left = {}
+    for outcome in run.outcomes:
+        known = errors[outcome.spec.variant.device]
+        correction = exp(sum(known) / len(known)) if known else 1.0
+        row = measured.get(outcome.trial) or promised.get(outcome.trial, nan) * correction
+        left[outcome.trial] = _seconds_left(outcome, row) if outcome.status in ("queued", "running") else 0.0
+    return left
+
+
+def _seconds_left(outcome: Outcome, row_seconds: float) -> float:
+    done = {series.batch_size for series in outcome.latency}
+    sizes = [size for size in outcome.spec.protocol.latency_batch_sizes if size not in done]
+    latency = _latency_seconds(outcome.spec.protocol, row_seconds, sizes)
+    loading = 0.0 if outcome.stage in ("quality", "latency") else sqrt(LOAD_SECONDS[0] * LOAD_SECONDS[1])
+    return loading + (outcome.rows_total - outcome.rows_done) * row_seconds + latency
+
+
 def _key(spec: TrialSpec) -> tuple[object, ...]:
     return (spec.source, spec.model, spec.revision, spec.variant, spec.hardware, spec.task)
 
@@ -96,12 +135,12 @@ def _tokens(evalset: EvalSet) -> float:
 
 
 def _trial_seconds(spec: TrialSpec, row_seconds: float, rows: int) -> float:
-    protocol = spec.protocol
-    latency = 0.0
-    for size in protocol.latency_batch_sizes:
-        calls = (protocol.min_calls + protocol.warmup) * size * row_seconds
-        latency += min(max(calls, protocol.min_seconds), 2 * protocol.max_seconds)
-    return rows * row_seconds + latency
+    return rows * row_seconds + _latency_seconds(spec.protocol, row_seconds, spec.protocol.latency_batch_sizes)
+
+
+def _latency_seconds(protocol: Protocol, row_seconds: float, sizes: Collection[int]) -> float:
+    calls = protocol.min_calls + protocol.warmup
+    return sum(min(max(calls * size * row_seconds, protocol.min_seconds), 2 * protocol.max_seconds) for size in sizes)
 
 
 def _basis(measured: int, trials: int) -> str:

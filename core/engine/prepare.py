@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from core import codec, registry
 from core.catalog import locate
 from core.catalog.fit import fits
-from core.data import complete, load_rows, reconcile
+from core.data import Loaded, complete, load_rows, reconcile
 from core.engine import environment
 from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
 from core.metrics.base import resolve_options
@@ -44,7 +44,9 @@ class Prepared:
     blocked: tuple[Blocked, ...] = ()
 
 
-def prepare(plan: Plan, *, token: str | None = None, repeat: int = 0, strict: bool = True) -> Prepared:
+def prepare(
+    plan: Plan, *, token: str | None = None, repeat: int = 0, strict: bool = True, rows: Loaded | None = None
+) -> Prepared:
     """Load the rows, pin the candidates and match their labels.
 
     Args:
@@ -52,13 +54,45 @@ def prepare(plan: Plan, *, token: str | None = None, repeat: int = 0, strict: bo
         token: For the Hub.
         repeat: Raised to measure again what has been measured before.
         strict: Raise for the first candidate that cannot run, instead of collecting it in `blocked`.
+        rows: The plan's rows where they have been loaded before; they are not read again.
 
     Raises:
         UserError: The data cannot be used; with `strict`, also a model that is unknown, gated or refused, or whose
             labels do not meet the data's.
     """
+    rows = rows or load_rows(plan.dataset, registry.task(plan.task), token)
+    return _assemble(plan, rows, lambda planned: _describe(planned, token), repeat, strict)
+
+
+def draft(plan: Plan, rows: Loaded, candidates: Sequence[Candidate]) -> Prepared:
+    """As `prepare` without `strict`, from facts at hand instead of the catalogues: for an estimate while planning.
+
+    Args:
+        plan: What to measure.
+        rows: Its rows.
+        candidates: Facts of its candidates.
+
+    Raises:
+        KeyError: The plan has a candidate without facts.
+    """
+    facts = {(one.source, one.id): one for one in candidates}
+
+    def look_up(planned: PlanCandidate) -> Candidate:
+        return _not_refused(facts[planned.source or "", planned.model], planned.model)
+
+    return _assemble(plan, rows, look_up, repeat=0, strict=False)
+
+
+def repeated(prepared: Prepared, repeat: int) -> Prepared:
+    """The same trials as new ones, to measure again what has been measured `repeat` times."""
+    specs = tuple(replace(spec, repeat=spec.repeat + repeat) for spec in prepared.specs)
+    return replace(prepared, specs=specs)
+
+
+def _assemble(
+    plan: Plan, rows: Loaded, describe: Callable[[PlanCandidate], Candidate], repeat: int, strict: bool
+) -> Prepared:
     task = registry.task(plan.task)
-    rows = load_rows(plan.dataset, task, token)
     evalset, notes = rows.evalset, list(rows.notes)
     metrics = plan.metrics or task.default_metrics
     plan = replace(plan, dataset=rows.spec, metrics=metrics, options=_options(metrics, plan.options))
@@ -71,7 +105,7 @@ def prepare(plan: Plan, *, token: str | None = None, repeat: int = 0, strict: bo
         variants = planned.variants or plan.variants
         candidate = Candidate(planned.source or "", planned.model)
         try:
-            candidate = _describe(planned, token)
+            candidate = describe(planned)
             labels = _match_labels(planned, candidate, task, evalset, notes)
         except UserError as error:
             if strict:
@@ -104,9 +138,12 @@ def _options(metrics: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]
 
 def _describe(planned: PlanCandidate, token: str | None) -> Candidate:
     catalog, model = locate(planned.model, planned.source, token)
-    candidate = catalog.describe(model, planned.revision)
+    return _not_refused(catalog.describe(model, planned.revision), planned.model)
+
+
+def _not_refused(candidate: Candidate, model: str) -> Candidate:
     if candidate.blocked:
-        raise RefusedModel(f"{planned.model!r} is refused: {candidate.blocked}", "Choose another model.")
+        raise RefusedModel(f"{model!r} is refused: {candidate.blocked}", "Choose another model.")
     return candidate
 
 

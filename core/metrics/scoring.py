@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core import registry
-from core.metrics.base import resolve_options
+from core.metrics.base import Option, resolve_options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,3 +54,15 @@ def values(
         value = float(metric.value(rows.sum(axis=0), labels, resolve_options(metric, options)))
         scores[name] = None if value != value else value
     return scores
+
+
+def shared_options(metrics: Sequence[str]) -> list[tuple[str, Option, tuple[str, ...]]]:
+    """The options of these metrics, each once: its name, the option, and the flat names that set it.
+
+    Precision, recall and F1 ask for the same average, so a person is asked for it once.
+    """
+    shared: dict[tuple[str, int], tuple[Option, list[str]]] = {}
+    for metric in map(registry.metric, metrics):
+        for name, option in metric.options.items():
+            shared.setdefault((name, id(option)), (option, []))[1].append(f"{metric.name}_{name}")
+    return [(name, option, tuple(flat)) for (name, _), (option, flat) in shared.items()]

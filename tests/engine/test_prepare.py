@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from core import codec
+from core.data import Loaded
 from core.engine import environment, yaml_text
 from core.engine import plan as plans
-from core.engine.prepare import prepare
+from core.engine.prepare import draft, prepare, repeated
 from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
 from core.records import DatasetSpec, Plan, PlanCandidate, Variant
 from tests.engine.tiny import QUICK, WORDS
@@ -136,5 +137,28 @@ def test_a_repeat_is_another_trial(table, classifier):
 
 
 def test_a_model_larger_than_the_machine_is_told(table, classifier, monkeypatch):
-    monkeypatch.setattr(environment, "memory", lambda: {"memory_mb": 100, "gpu_memory_mb": None})
+    monkeypatch.setattr(environment, "memory", lambda: {"cpu": 100})
     assert any("may not fit" in note for note in prepare(plan(table, classifier)).notes)
+
+
+def test_a_model_that_fits_this_machine_gets_no_warning(table, classifier):
+    assert not any("may not fit" in note for note in prepare(plan(table, classifier)).notes)
+
+
+def test_a_draft_from_known_facts_plans_the_same_trials(table, classifier, numbered):
+    full = prepare(plan(table, classifier, numbered), strict=False)
+    planned = replace(
+        full.plan,
+        candidates=tuple(
+            replace(one, model=facts.id, source=facts.source, labels={})
+            for one, facts in zip(full.plan.candidates, full.candidates, strict=True)
+        ),
+    )
+    sketch = draft(planned, Loaded(full.plan.dataset, full.evalset), full.candidates)
+    assert sketch.specs == full.specs
+    assert [one.failure.kind for one in sketch.blocked] == ["unsupported"]
+
+
+def test_repeating_what_is_prepared_keeps_twins_apart(table, classifier):
+    twins = prepare(plan(table, classifier, classifier))
+    assert [spec.repeat for spec in repeated(twins, 2).specs] == [2, 3]

@@ -1,0 +1,114 @@
+"""Candidates × variants before anything is planned: what can run on this machine, and what stands against the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core import registry
+from core.catalog.fit import fits
+from core.data import LabelTable
+from core.engine import environment
+from core.records import Candidate, PlanCandidate, Variant
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One candidate in one variant."""
+
+    variant: Variant
+    warning: str | None
+    """Why it may fail, in a sentence; None where nothing speaks against it."""
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """One candidate in every variant that this machine can run."""
+
+    candidate: Candidate
+    obstacle: str | None
+    """Why it cannot run at all, in a sentence; None where it can."""
+    cells: tuple[Cell, ...]
+
+
+def variants() -> tuple[Variant, ...]:
+    """Every variant that this machine can run: devices, the CPU first, each with its number types."""
+    return tuple(variant for variant in _all_variants() if _unsupported(variant) is None)
+
+
+def missing_devices() -> dict[str, str]:
+    """Device → why nothing runs on it here."""
+    reasons: dict[str, str] = {}
+    present = {variant.device for variant in variants()}
+    for variant in _all_variants():
+        reason = _unsupported(variant)
+        if reason and variant.device not in present:
+            reasons.setdefault(variant.device, reason)
+    return reasons
+
+
+def grid(candidates: Sequence[Candidate], labels: Sequence[LabelTable] = ()) -> list[GridRow]:
+    """The candidates, in their order, with what stands against each.
+
+    Args:
+        candidates: With all facts.
+        labels: Their labels against those of the data; empty for a task without labels.
+    """
+    missing = {table.candidate: table.missing for table in labels}
+    machine = environment.memory()
+    rows = []
+    for candidate in candidates:
+        cells = tuple(Cell(variant, _warning(candidate, variant, machine)) for variant in variants())
+        rows.append(GridRow(candidate, candidate.blocked or _unmatched(missing.get(candidate.id, ())), cells))
+    return rows
+
+
+def lay_out(
+    ticks: Sequence[tuple[Candidate, Sequence[Variant]]], labels: Mapping[str, Mapping[str, str]]
+) -> tuple[tuple[PlanCandidate, ...], tuple[Variant, ...]]:
+    """The ticked cells as a plan says them: `candidates` and `variants`.
+
+    A candidate that ticks everything that any candidate ticks has no variants of its own, as a person would write it.
+
+    Args:
+        ticks: Each candidate with its variants; without any it stays out of the plan.
+        labels: Candidate id → (model label → data set label).
+    """
+    order = [variant for variant in variants() if any(variant in ticked for _, ticked in ticks)]
+    planned = tuple(
+        PlanCandidate(
+            model=candidate.id,
+            source=candidate.source,
+            revision=candidate.revision,
+            labels=dict(labels.get(candidate.id, {})),
+            variants=None if set(ticked) == set(order) else tuple(one for one in order if one in ticked),
+        )
+        for candidate, ticked in ticks
+        if ticked
+    )
+    return planned, tuple(order)
+
+
+def _all_variants() -> list[Variant]:
+    return [
+        Variant(device, dtype, backend.name)
+        for backend in registry.backends().values()
+        for device in backend.devices
+        for dtype in backend.dtypes
+    ]
+
+
+def _unsupported(variant: Variant) -> str | None:
+    return registry.backend(variant.backend).unsupported(variant)
+
+
+def _warning(candidate: Candidate, variant: Variant, machine: Mapping[str, float | None]) -> str | None:
+    fit = fits(candidate, variant, machine)
+    return fit.reason if fit.verdict in ("tight", "no") else None
+
+
+def _unmatched(labels: Sequence[str]) -> str | None:
+    if not labels:
+        return None
+    shown = ", ".join(map(repr, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
+    return f"No label of this model stands for {shown}. Match them on the Data page."
