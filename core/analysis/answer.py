@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.analysis.ranking import against
-from core.analysis.wording import megabytes, milliseconds, points
+from core.analysis.wording import device_name, megabytes, milliseconds, points
 
 if TYPE_CHECKING:
     from core.analysis.paired import Pair
@@ -43,8 +43,6 @@ def runner_up(analysis: Analysis, ranking: Ranking) -> RunnerUp | None:
 
 def variant_in_words(variant: Variant) -> str:
     """`CPU, float32`: where and at which precision, in full."""
-    from core.analysis.wording import device_name
-
     parts = [device_name(variant.device), variant.quantization or variant.dtype]
     if variant.backend != "torch":
         parts.append(variant.backend)
@@ -79,10 +77,11 @@ def _quality(pair: Pair, metric: Metric) -> str:
 def _costs(second: TrialSummary, winner: TrialSummary) -> list[str]:
     """What a call takes and what it holds in memory, against the winner."""
     sentences = []
-    if second.smallest_batch and winner.smallest_batch:
-        percentile = 95 if second.smallest_batch.tail(95) and winner.smallest_batch.tail(95) else 50
-        its, other = (one.smallest_batch.percentiles[percentile].value for one in (second, winner))
-        sentences.append(f"A call takes {milliseconds(its)} instead of {milliseconds(other)} (p{percentile}).")
+    its, its_rival = second.smallest_batch, winner.smallest_batch
+    if its and its_rival:
+        percentile = 95 if its.tail(95) and its_rival.tail(95) else 50
+        call, other = its.percentiles[percentile].value, its_rival.percentiles[percentile].value
+        sentences.append(f"A call takes {milliseconds(call)} instead of {milliseconds(other)} (p{percentile}).")
     if not math.isnan(second.memory()) and not math.isnan(winner.memory()):
         sentences.append(f"It needs {megabytes(second.memory())} of memory instead of {megabytes(winner.memory())}.")
     return sentences

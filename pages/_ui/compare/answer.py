@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,9 +13,13 @@ from core.export.text import markdown
 from pages._ui import frame
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.analysis.intervals import Interval
     from core.analysis.ranking import Ranking
     from core.analysis.summary import Analysis, TrialSummary
+
+FEW = 3
 
 
 def card(analysis: Analysis, ranking: Ranking) -> None:
@@ -73,19 +78,21 @@ def _number(label: str, value: str, under: str) -> None:
     st.metric(label, value, under or None, delta_color="off", delta_arrow="off", width="content")
 
 
-def _between(interval: Interval, show) -> str:  # type: ignore[no-untyped-def]
-    if interval.low != interval.low or interval.high != interval.high:
+def _between(interval: Interval, show: Callable[[float], str]) -> str:
+    if math.isnan(interval.low) or math.isnan(interval.high):
         return ""
     return f"{show(interval.low)} – {show(interval.high)}"
 
 
 def _excluded(analysis: Analysis, ranking: Ranking) -> None:
-    """Who broke which limit; and whose limits could not be checked."""
-    if ranking.excluded:
-        names = f"{len(ranking.excluded)} of {len(analysis.finished)} trials"
-        with st.expander(f"{names} excluded by a limit", icon=":material/filter_alt:"):
-            for trial, broken in ranking.excluded.items():
-                st.text(f"{analysis.trial(trial).name}: {'; '.join(broken)}")
+    """Who broke which limit; and which limits could not be checked of the winner."""
+    lines = [f"{analysis.trial(trial).name}: {'; '.join(broken)}" for trial, broken in ranking.excluded.items()]
+    if 0 < len(lines) <= FEW:
+        st.caption("Excluded · " + " · ".join(markdown(line) for line in lines))
+    elif lines:
+        with st.expander(f"{len(lines)} of {len(analysis.finished)} trials excluded", icon=":material/filter_alt:"):
+            for line in lines:
+                st.text(line)
     unknown = ranking.unknown.get(ranking.winner or "", ())
     if unknown:
         st.warning(f"Not every limit could be checked: {markdown('; '.join(unknown))}.", icon=":material/help:")

@@ -42,9 +42,7 @@ def latency(run: str, limits: Limits) -> None:
 
 def memory(run: str, limits: Limits) -> None:
     """What each trial needs at its peak."""
-    st.caption(
-        "Resident memory of the worker over what it held before it loaded the model; on a GPU, what was allocated there."
-    )
+    st.caption("Memory of the worker over what it held before it loaded the model; on a GPU, what was allocated there.")
     pictures.show(run, limits, pictures.memory, alt="Peak memory per trial")
 
 

@@ -23,7 +23,7 @@ def show(run: str, limits: Limits) -> None:
     if not names:
         st.info("No trial has answered a row yet.", icon=":material/hourglass_empty:")
         return
-    trial = st.selectbox("Trial", list(names), format_func=names.get, key=f"errors_of_{run}")
+    trial = st.selectbox("Trial", list(names), format_func=names.__getitem__, key=f"errors_of_{run}")
     matrix = classes.confusion(analysis, trial)
     if matrix is None:
         st.info(

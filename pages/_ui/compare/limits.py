@@ -13,7 +13,7 @@ from core.records import Limits
 from pages._ui import cached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from core.analysis.summary import Analysis
     from core.records import Selection
@@ -63,7 +63,7 @@ def _at_most(
     return None if math.isinf(chosen) else chosen
 
 
-def _at_least(run: str, analysis: Analysis, kept: dict[str, float]) -> dict[str, float]:
+def _at_least(run: str, analysis: Analysis, kept: Mapping[str, float]) -> Mapping[str, float]:
     """The least headline score; its left end is no limit."""
     metric = analysis.headline
     scores = [score for t in analysis.finished if not math.isnan(score := t.scores[metric.name].value)]
@@ -125,5 +125,5 @@ def _stops(values: list[float]) -> list[float]:
     ]
 
 
-def _without(metrics: dict[str, float], name: str) -> dict[str, float]:
+def _without(metrics: Mapping[str, float], name: str) -> Mapping[str, float]:
     return {key: value for key, value in metrics.items() if key != name}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import streamlit as st
 
 from core.analysis.rows import search
 from core.analysis.wording import NOTHING, quality
+from core.export.text import markdown
 from pages._ui import cached
 
 if TYPE_CHECKING:
@@ -32,14 +33,18 @@ def show(run: str, limits: Limits) -> None:
     if not names:
         st.info("No trial has answered a row yet.", icon=":material/hourglass_empty:")
         return
-    trials = st.multiselect(
-        "Trials", list(names), list(names)[:SHOWN_TRIALS], format_func=names.get, key=f"rows_of_{run}"
+    whose, words = st.columns([3, 2], gap="medium")
+    trials = whose.multiselect(
+        "Answers of", list(names), list(names)[:SHOWN_TRIALS], format_func=names.__getitem__, key=f"rows_of_{run}"
+    )
+    wanted = words.text_input(
+        "Search", key="words", bind="query-params", icon=":material/search:", placeholder="Words in text or answers"
     )
     if not trials:
         st.info("Choose the trials whose answers to read.", icon=":material/checklist:")
         return
     table, filters = cached.rows(run, tuple(sorted(trials)))
-    positions = _wanted(table, filters)
+    positions = search(table, wanted or "", _chip(table, filters).positions)
     if not len(positions):
         st.info("No row matches. Choose another set, or take a word away.", icon=":material/search_off:")
         return
@@ -53,36 +58,47 @@ def show(run: str, limits: Limits) -> None:
         _one_row(table, positions, place, order)
 
 
-def _wanted(table: RowTable, filters: list[RowFilter]) -> NDArray[Any]:
-    """Positions of the rows that the chip and the words leave."""
+def _chip(table: RowTable, filters: list[RowFilter]) -> RowFilter:
+    """The set of rows that is pressed, of those worth reading."""
     sets = {one.key: one for one in filters if len(one) or one.key in ("all", "disagree", "all_wrong")}
-    if len(table.trials) == 2:  # only A wrong is only B right
+    if len(table.trials) != 3:  # of two, only A wrong is only B right; of many, it is a chip too many for each
         sets = {key: one for key, one in sets.items() if not key.startswith("only_wrong")}
-    if "filter" not in st.session_state:
-        st.session_state["filter"] = st.query_params.get("filter", "disagree")
+    _follow_link("filter", default="all" if "row" in st.query_params else "disagree")
     if st.session_state["filter"] not in sets:
         st.session_state["filter"] = "disagree" if len(sets["disagree"]) else "all"
     chosen = st.pills(
-        "Rows where they …",
+        "Rows",
         list(sets),
-        format_func=lambda key: f"{sets[key].title} {len(sets[key]):,}",
+        format_func=lambda key: f"{sets[key].title} **{len(sets[key]):,}**",
         required=True,
         key="filter",
+        persist_state="session",
     )
-    st.query_params["filter"] = chosen
-    words = st.text_input(
-        "Search", key="words", bind="query-params", icon=":material/search:", placeholder="Words in text or answers"
-    )
-    return search(table, words or "", sets[chosen].positions)
+    _update_link("filter", str(chosen))
+    return sets[str(chosen)]
 
 
 def _place(table: RowTable, positions: NDArray[Any]) -> int:
     """Where in these rows the chosen one is; the first where it is not among them."""
-    wanted = st.session_state.get("row", st.query_params.get("row"))
+    _follow_link("row", default="")
     ids = [table.ids[position] for position in positions.tolist()]
+    wanted = st.session_state["row"]
     place = ids.index(wanted) if wanted in ids else 0
-    st.session_state["row"] = st.query_params["row"] = ids[place]
+    st.session_state["row"] = ids[place]
+    _update_link("row", ids[place])
     return place
+
+
+def _follow_link(name: str, default: str) -> None:
+    """Take a value from the address where a link has brought it; else what was chosen before stays."""
+    linked = st.query_params.get(name)
+    if linked is not None and linked != st.session_state.get(f"{name}_in_link"):
+        st.session_state[name] = linked
+    st.session_state.setdefault(name, default)
+
+
+def _update_link(name: str, value: str) -> None:
+    st.session_state[f"{name}_in_link"] = st.query_params[name] = value
 
 
 def _go(ids: Sequence[str], place: int) -> None:
@@ -103,13 +119,16 @@ def _page_of_rows(run: str, table: RowTable, positions: NDArray[Any], page: int,
         selection_mode="single-row-required",
         key=key,
     )
-    pages = -(-len(positions) // PER_PAGE)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Row {place + 1:,} of {len(positions):,}", width="content")
-        if pages > 1:
-            ids = [table.ids[row] for row in positions[::PER_PAGE].tolist()]
-            key = f"rows_page_{page}"  # of the page it shows: stepping over its end draws a new one
-            st.pagination(pages, default=page + 1, key=key, on_change=lambda: _go(ids, st.session_state[key] - 1))
+        if len(positions) > PER_PAGE:
+            _pages([table.ids[row] for row in positions[::PER_PAGE].tolist()], page)
+
+
+def _pages(firsts: list[str], page: int) -> None:
+    """A way to each page, given the first row of each."""
+    key = f"rows_page_{page}"  # of the page it shows: stepping over its end draws a new one
+    st.pagination(len(firsts), default=page + 1, key=key, on_change=lambda: _go(firsts, st.session_state[key] - 1))
 
 
 def _select(ids: list[str], key: str) -> None:
@@ -138,10 +157,11 @@ def _styled(table: RowTable, rows: list[int], order: list[int]) -> Any:
 
 def _columns(table: RowTable, order: list[int]) -> dict[str, Any]:
     column = st.column_config
-    answers = {table.trials[index]: column.TextColumn(table.names[index], width="small") for index in order}
+    width: Literal["medium"] | None = None if table.compares_answers else "medium"
+    answers = {table.trials[index]: column.TextColumn(table.names[index], width=width) for index in order}
     return {
         "text": column.TextColumn("Text", width="medium", pinned=True),
-        "reference": column.TextColumn("Reference", width="small"),
+        "reference": column.TextColumn("Reference", width=width),
         **answers,
     }
 
@@ -151,27 +171,33 @@ def _one_row(table: RowTable, positions: NDArray[Any], place: int, order: list[i
     row = int(positions[place])
     ids = [table.ids[position] for position in positions.tolist()]
     with st.container(border=True, key="row_details"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**Row** `{table.ids[row].replace('`', ' ')}`", width="stretch")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(f"Row {markdown(table.ids[row])}", width="stretch")
             _step("Previous", ids, place - 1, "K", place == 0)
             _step("Next", ids, place + 1, "J", place == len(ids) - 1)
-        for name, value in table.inputs[row].items():
-            st.caption(name)
+        for value in table.inputs[row].values():
             st.text(str(value))
         st.caption("Reference")
         st.text(_text(table.references[row]))
+        st.caption("Answers")
         for index in order:
             _answer(table, index, row)
 
 
 def _answer(table: RowTable, index: int, row: int) -> None:
-    good = bool(table.right[index, row])
-    sign = ":green[:material/check_circle:]" if good else ":red[:material/cancel:]"
-    with st.container(horizontal=True, gap="small"):
-        st.markdown(sign, width="content", help="right" if good else "wrong")
-        score = "" if table.compares_answers else f" · {quality(float(table.scores[index, row]))}"
-        st.caption(f"{table.names[index]}{score}")
-    st.text(_text(table.answers[index][row]))
+    """One trial's answer; a label beside the name, a text under it."""
+    name, words = markdown(table.names[index]), _text(table.answers[index][row])
+    if not table.answered[index, row]:
+        st.markdown(f":gray[:material/hourglass_empty:] {name}: not answered yet")
+        return
+    right = bool(table.right[index, row])
+    sign = ":green[:material/check_circle:]" if right else ":red[:material/cancel:]"
+    verdict = "right" if right else "wrong"
+    if table.compares_answers:
+        st.markdown(f"{sign} **{markdown(words)}** · {name} · {verdict}")
+        return
+    st.markdown(f"{sign} {name} · {verdict}, {quality(float(table.scores[index, row]))}")
+    st.text(words)
 
 
 def _step(label: str, ids: list[str], place: int, shortcut: str, disabled: bool) -> None:

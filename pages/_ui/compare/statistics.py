@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def show(run: str, limits: Limits) -> None:
-    """Enough rows? Who is tied? Who differs from a baseline, and from every other?"""
+    """Whether the rows suffice, who is tied, who differs from a baseline, and from every other."""
     analysis, ranking = cached.analysis(run), cached.ranking(run, limits)
     if len(analysis.finished) < 2:
         st.info("A second finished trial is needed for a comparison.", icon=":material/balance:")
@@ -33,7 +33,7 @@ def show(run: str, limits: Limits) -> None:
         names = {trial.id: trial.name for trial in analysis.finished}
         start = ranking.winner if ranking.winner in names else next(iter(names))
         baseline = st.selectbox(
-            "Against", list(names), list(names).index(start), format_func=names.get, key=f"baseline_{run}"
+            "Against", list(names), list(names).index(start), format_func=names.__getitem__, key=f"baseline_{run}"
         )
         pictures.show(run, limits, pictures.forest, baseline, alt="Differences to the baseline with intervals")
     with st.expander("Every pair", icon=":material/grid_on:", key="every_pair", on_change="rerun") as pairs:

@@ -25,8 +25,9 @@ def show(run: str, limits: Limits) -> None:
     table = _table(board, analysis)
     formats = _formats(analysis)
     event = st.dataframe(
-        table.style.format(formats, na_rep=NOTHING),
+        table.style.format(formats),
         hide_index=True,
+        placeholder=NOTHING,
         height=min(600, 40 + 35 * len(table)),
         column_config=_columns(analysis),
         on_select="rerun",
@@ -35,7 +36,7 @@ def show(run: str, limits: Limits) -> None:
     )
     chosen = event.selection.rows
     if chosen and chosen[0] < len(board):
-        _details(analysis.trial(board[chosen[0]].trial))
+        _details(analysis.trial(board[chosen[0]].trial), board[chosen[0]].violations)
     else:
         st.caption("Intervals are 95 %. Tick a line for its notes, machine and log.")
 
@@ -130,7 +131,7 @@ def _columns(analysis: Analysis) -> dict[str, Any]:
     scores: dict[str, Any] = {}
     for name, metric in analysis.metrics.items():
         scores[name] = column.NumberColumn(metric.title, width="small")
-        scores[f"{name} interval"] = column.TextColumn("95 %", width="small", alignment="right")
+        scores[f"{name} interval"] = column.TextColumn("95 %", width=108, alignment="right")
     return {
         "place": column.NumberColumn("#", width=40),
         "trial": column.TextColumn("Trial", pinned=True),
@@ -148,7 +149,7 @@ def _columns(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _details(trial: TrialSummary) -> None:
+def _details(trial: TrialSummary, violations: tuple[str, ...]) -> None:
     outcome = trial.outcome
     with st.container(border=True, key="trial_details"):
         st.text(f"{outcome.spec.model} @ {outcome.spec.revision[:12]}")
@@ -159,7 +160,7 @@ def _details(trial: TrialSummary) -> None:
             if outcome.failure.log_tail:
                 with st.expander("Log", icon=":material/terminal:"):
                     st.code(outcome.failure.log_tail, language=None)
-        for note in outcome.notes:
+        for note in (*violations, *outcome.notes):
             st.text(f"• {note}")
         environment = " · ".join(f"{name} {value}" for name, value in outcome.environment.items() if value is not None)
         if environment:
