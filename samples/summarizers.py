@@ -78,7 +78,7 @@ SUMMARIZERS = (
             "max_position_embeddings": MAX_TOKENS,
             "dropout": 0.0,
         },
-        rows=2000,
+        rows=1600,
         epochs=10,
         peak_rate=3e-3,
         tokenizer="byte-bpe",

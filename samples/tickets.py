@@ -31,7 +31,7 @@ T = TypeVar("T", bound=str)
 
 KIND_WEIGHTS: dict[Kind, float] = {"plain": 0.42, "crossed": 0.28, "decoy": 0.24, "vague": 0.06}
 MISROUTED = 0.03
-HELD_OUT = 0.3
+HELD_OUT = 0.2
 """Share of evaluation phrasings that the training part never shows."""
 CHANNELS = {"email": 0.4, "chat": 0.3, "form": 0.2, "phone": 0.1}
 TYPO_RATES = {"email": 0.01, "chat": 0.05, "form": 0.015, "phone": 0.0}
