@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from core import settings
@@ -57,6 +58,8 @@ def locate(model: str, source: str | None = None, token: str | None = None) -> t
         raise UserError(
             f"The folder {model!r} holds no config.json.", "Give the folder of one checkpoint, or org/name."
         )
+    if model.startswith((".", "~", os.sep)):
+        raise UserError(f"There is no folder {model!r}.", "Check the path; a plan's paths start at its folder.")
     return HubCatalog(token=token), check_id(model)
 
 

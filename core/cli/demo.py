@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from core.cli.find import print_candidates
@@ -25,7 +26,8 @@ def demo(options: Namespace) -> int:
     console.rule("1 Find", align="left")
     print_candidates(open_catalog("samples").search(ModelQuery(task="text-classification", sort="size")))
     console.rule(f"2 Benchmark {PLAN.name}", align="left")
-    run = run_plan(Store(), PLAN)
+    with closing(Store()) as store:
+        run = run_plan(store, PLAN)
     console.rule("3 Compare", align="left")
     print_ranking(run)
     winner = rank(run).winner

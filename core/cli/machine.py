@@ -28,11 +28,10 @@ def start(options: Namespace) -> int:
     from core.store import Store
 
     _check_port(options.host, options.port)
-    store = Store()
-    if not store.selections():
-        _run_example(store)
-    ensure_runner(store)
-    store.close()
+    with contextlib.closing(Store()) as store:
+        if not store.selections():
+            _run_example(store)
+        ensure_runner(store)
     shown = "localhost" if options.host in ("127.0.0.1", "0.0.0.0") else options.host  # noqa: S104
     say(f"Shortlist: http://{shown}:{options.port}   (Ctrl-C ends the app; runs go on in the background)")
     command = [sys.executable, "-m", "streamlit", "run", str(APP)]
@@ -47,8 +46,9 @@ def runner(options: Namespace) -> int:
     from core.jobs.runner import Runner
     from core.store import Store
 
-    worker = Runner(Store())
-    worker.work() if options.until_idle else worker.forever()
+    with contextlib.closing(Store()) as store:
+        worker = Runner(store)
+        worker.work() if options.until_idle else worker.forever()
     return 0
 
 
@@ -84,8 +84,8 @@ def _database() -> str:
     from core.store import Store
 
     try:
-        store = Store()
-        return f"{store.address}: {len(store.runs())} runs, {len(store.live_runners())} runners alive"
+        with contextlib.closing(Store()) as store:
+            return f"{store.address}: {len(store.runs())} runs, {len(store.live_runners())} runners alive"
     except UserError as error:
         return f"{error.message} {error.hint}"
 

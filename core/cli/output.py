@@ -32,4 +32,4 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Se
 
 def say(text: str) -> None:
     """A line for the person, on stderr, so that stdout stays the result."""
-    progress_console.print(Text(text))
+    progress_console.print(Text(text), soft_wrap=True)

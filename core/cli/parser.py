@@ -40,8 +40,9 @@ def build_parser() -> argparse.ArgumentParser:
     report = _command(commands, "report", "core.cli.results:report", "results of a run")
     report.add_argument("run", metavar="RUN", help="id, its beginning, or `latest`")
     report.add_argument("--format", default="md", choices=("json", "html", "md", "csv"))
+    report.add_argument("--trial", metavar="ID", help="the one presented as chosen; the winner when left out")
 
-    score = _command(commands, "score", "core.cli.results:score", "metrics of predictions made elsewhere, no model")
+    score = _command(commands, "score", "core.cli.score:score", "metrics of predictions made elsewhere, no model")
     score.add_argument("--task", required=True, metavar="T")
     score.add_argument("--predictions", type=Path, required=True, metavar="FILE")
     score.add_argument("--references", type=Path, required=True, metavar="FILE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from core import settings
@@ -24,8 +25,8 @@ def run(options: Namespace) -> int:
     from core.analysis.report import report
     from core.store import Store
 
-    store = Store()
-    result = run_plan(store, options.plan, fresh=options.fresh)
+    with closing(Store()) as store:
+        result = run_plan(store, options.plan, fresh=options.fresh)
     if options.json:
         print_json(report(result))
     else:
@@ -35,7 +36,7 @@ def run(options: Namespace) -> int:
     return 1 if any(outcome.status == "failed" for outcome in result.outcomes) else 0
 
 
-def run_plan(store: Store, path: Path, *, fresh: bool = False, selection: str | None = None) -> RunResult:
+def run_plan(store: Store, path: Path, *, fresh: bool = False) -> RunResult:
     """Read, prepare and run a plan, with progress on stderr.
 
     Raises:
@@ -53,7 +54,7 @@ def run_plan(store: Store, path: Path, *, fresh: bool = False, selection: str | 
         prepared = dataclasses.replace(prepared, specs=specs)
     for note in prepared.notes:
         say(f"note: {note}")
-    run_id = store.submit(prepared, selection)
+    run_id = store.submit(prepared)
     with shown(store, run_id):
         Runner(store).work(run_id)
     return store.run(run_id)
