@@ -35,15 +35,15 @@ def page(selection: Selection) -> None:
         return
     analysis = cached.analysis(run)
     runs.progress(run, analysis.run)
-    card = st.container(border=True, key="answer")
-    picture, controls = st.columns([3, 1], gap="medium")
-    with controls:
-        chosen = limits.controls(selection, run, analysis)
-    ranking = cached.ranking(run, chosen)
+    card, chosen = st.container(border=True, key="answer"), selection.limits
+    if analysis.finished:
+        picture, controls = st.columns([3, 1], gap="medium")
+        with controls:
+            chosen = limits.controls(selection, run, analysis)
+        with picture:
+            pictures.show(run, chosen, pictures.quality_latency, alt="Quality against latency of every trial")
     with card:
-        answer.card(analysis, ranking)
-    with picture:
-        pictures.show(run, chosen, pictures.quality_latency, alt="Quality against latency of every trial")
+        answer.card(analysis, cached.ranking(run, chosen))
     tabs = st.tabs(list(TABS), key="tab", bind="query-params")
     for tab, show in zip(tabs, TABS.values(), strict=True):
         if tab.open:

@@ -12,12 +12,14 @@ from core.store import Store
 RUNNER = "seed"
 
 
-def fill(store: Store, result: RunResult, name: str = "Ticket router") -> tuple[Selection, str]:
-    """A selection whose shortlist, rows and run are those of `result`; the selection and the run's id.
+def fill(
+    store: Store, result: RunResult, name: str = "Ticket router", selection: Selection | None = None
+) -> tuple[Selection, str]:
+    """A selection (a new one when None) with the shortlist, rows and run of `result`; the selection and the run's id.
 
     Trials keep their status: queued ones are given back, running ones stay claimed with the rows they have.
     """
-    selection = store.create_selection(name, result.plan.task)
+    selection = selection or store.create_selection(name, result.plan.task)
     prepared = _prepared(result)
     run = store.submit(prepared, selection.id)
     for candidate in prepared.candidates:

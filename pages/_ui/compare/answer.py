@@ -28,27 +28,26 @@ def card(analysis: Analysis, ranking: Ranking) -> None:
         _nobody(analysis, ranking)
         return
     winner = analysis.trial(ranking.winner)
-    st.subheader(
-        f"Ship **{markdown(winner.outcome.spec.model)}** on {answer.variant_in_words(winner.outcome.spec.variant)}",
-        anchor=False,
-    )
+    done, spec = analysis.run.status == "done", winner.outcome.spec
+    lead = "Ship" if done else "Ahead so far:"
+    st.subheader(f"{lead} **{markdown(spec.model)}** on {answer.variant_in_words(spec.variant)}", anchor=False)
     st.markdown(markdown(ranking.reason))
     _numbers(analysis, winner)
     _excluded(analysis, ranking)
     with st.container(horizontal=True, vertical_alignment="center"):
-        still = "" if analysis.run.status == "done" else "The run goes on: sign when it has ended."
-        frame.next_step("Review and sign", "review", disabled=bool(still), help=still or None)
+        still = None if done else "Others may still overtake it: sign when all trials have ended."
+        frame.next_step("Review and sign", "review", disabled=not done, help=still)
         _why_not(analysis, ranking)
         if st.button("Export", icon=":material/package_2:", key="to_export"):
             frame.go("export")
 
 
 def _nobody(analysis: Analysis, ranking: Ranking) -> None:
-    st.subheader("No trial can be shipped" if analysis.finished else "No answer yet", anchor=False)
-    st.markdown(markdown(ranking.reason))
-    _excluded(analysis, ranking)
+    none = "No trial gave a result" if analysis.run.status == "done" else "No answer yet"
+    st.subheader("No trial is within the limits" if analysis.finished else none, anchor=False)
     if analysis.finished:
-        st.caption("Loosen a limit beside the picture, or measure further models.")
+        st.write("Loosen a limit beside the picture, or measure further models.")
+    _excluded(analysis, ranking)
     failures = [trial for trial in analysis.trials if trial.outcome.failure]
     for trial in failures[:3]:
         st.text(f"{trial.name}: {trial.outcome.failure.message if trial.outcome.failure else ''}")
@@ -61,7 +60,7 @@ def _numbers(analysis: Analysis, winner: TrialSummary) -> None:
     facts, latency = winner.outcome.candidate, winner.smallest_batch
     tail = latency.tail(95) if latency else None
     score = winner.scores[analysis.headline.name]
-    with st.container(horizontal=True, gap="large", key="answer_numbers"):
+    with st.container(horizontal=True, gap="medium", key="answer_numbers"):
         _number(analysis.headline.title, quality(score.value), _between(score, quality))
         if latency and not tail:
             _number("Median latency", milliseconds(latency.median.value), f"{latency.calls} calls: too few for p95")

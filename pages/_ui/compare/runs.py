@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 KEY = "run"
 POLL_SECONDS = 4
+_STATES = {
+    "queued": "The run waits for its turn",
+    "running": "The run goes on",
+    "paused": "The run is paused",
+    "cancelled": "The run was cancelled",
+}
 
 
 def choose(selection: Selection, default: str | None = None) -> str | None:
@@ -52,8 +58,8 @@ def progress(run: str, result: RunResult) -> None:
     states = Counter(outcome.status for outcome in result.outcomes)
     ended = states["done"] + states["failed"]
     st.info(
-        f"The run is {result.status}: {ended} of {len(result.outcomes)} trials have ended. "
-        "What follows is what there is so far, and can still change.",
+        f"{_STATES[result.status]}: {ended} of {len(result.outcomes)} trials have ended. "
+        "Below is what there is so far.",
         icon=":material/hourglass_top:",
     )
     if result.status in ("running", "queued"):

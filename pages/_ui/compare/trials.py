@@ -139,7 +139,7 @@ def _columns(analysis: Analysis) -> dict[str, Any]:
         **scores,
         "p50": column.NumberColumn("p50 (ms)", width="small", help="At the smallest batch size."),
         "p95": column.NumberColumn("p95 (ms)", width="small", help="From 100 calls on, else empty."),
-        "memory": column.NumberColumn("Memory (MB)", width="small", help="Peak over the worker's baseline."),
+        "memory": column.NumberColumn("Memory (MB)", width=110, help="Peak over the worker's baseline."),
         "rows/s": column.NumberColumn("Rows/s", width="small", help="In the quality pass."),
         "load": column.NumberColumn("Load (s)", width="small"),
         "parameters": column.NumberColumn("Parameters", width="small"),
