@@ -142,13 +142,15 @@ def sign(
 
     Raises:
         UnknownName: The run has no such trial.
-        UserError: Author or reason is empty, the trial has no result, or the run still goes on.
+        UserError: Author, reason or trial is empty, the trial has no result, or the run still goes on.
     """
     from core.analysis.summary import analyse
 
     signer = _author(author)
     if not reason.strip():
         raise UserError("A decision needs its reason.", "Say in a sentence why this trial was chosen.")
+    if not trial:
+        raise UserError("A decision needs its trial.", "Choose the one to ship.")
     outcome = chosen(run, trial)
     if outcome.status != "done":
         raise UserError(

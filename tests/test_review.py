@@ -6,7 +6,7 @@ import pytest
 from core.analysis.report import report
 from core.errors import UnknownName, UserError
 from core.records import Decision, Limits, Review
-from core.review import comments, dissent, sign, visible, votes, write
+from core.review import comments, dissent, outdated, position, sign, under, visible, votes, write
 from tests.analysis.factory import make_run
 
 
@@ -108,3 +108,38 @@ def test_dissent_is_what_stood_against_the_choice_when_it_was_signed():
         said("Eve", "reject", "b", "large", at=5),
     ]
     assert [review.author for review in dissent(reviews, decision)] == ["Ben", "Cleo"]
+
+
+def test_the_limits_of_the_choice_are_signed_with_it():
+    run = make_run(2)
+    decision = sign("selection", run, run.outcomes[0].trial, "Ada", "small", limits=Limits(params=6_000_000))
+    assert decision.evidence["limits"]["params"] == 6_000_000
+    assert decision.evidence["winner"] == run.outcomes[0].trial
+
+
+def test_a_decision_is_outdated_once_run_or_limits_have_changed():
+    run = make_run(2)
+    decision = sign("selection", run, run.outcomes[1].trial, "Ada", "best")
+    again = sign("selection", run, run.outcomes[1].trial, "Ben", "still best")
+    tighter = sign("selection", run, run.outcomes[1].trial, "Ben", "hm", limits=Limits(memory_mb=1))
+    assert not outdated(decision, again.evidence)
+    assert outdated(decision, tighter.evidence)
+
+
+def test_a_run_under_other_limits_keeps_its_measurements():
+    run = make_run(2)
+    other = under(run, Limits(memory_mb=1))
+    assert other.plan.limits == Limits(memory_mb=1)
+    assert replace(other, plan=run.plan) == run
+
+
+def test_a_row_is_found_by_its_id_or_the_way_to_it_is_said():
+    evalset = make_run(1, 20).evalset
+    assert position(evalset, "7") == 7
+    with pytest.raises(UserError, match="No row has the id '99'"):
+        position(evalset, "99")
+
+
+def test_a_decision_without_a_trial_is_refused():
+    with pytest.raises(UserError, match="needs its trial"):
+        sign("selection", make_run(1), "", "Ada", "best")

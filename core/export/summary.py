@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from core.analysis.answer import variant_in_words
 from core.analysis.ranking import against, choose
 from core.analysis.summary import Analysis, analyse
 from core.analysis.views import LeaderboardRow, QualityLatency, leaderboard, quality_latency
@@ -50,7 +51,7 @@ def summarise(run: RunResult, trial: str) -> Summary:
     rule = names.get(ranking.winner or "")
     overruled = f"Chosen by hand: the rule picks {rule or 'none'}. {ranking.reason}"
     return Summary(
-        heading=f"Ship {best.model} on {best.device}, {best.dtype}"
+        heading=f"Ship {best.model} on {variant_in_words(outcome.spec.variant)}"
         if outcome.status == "done"
         else f"No result of {best.model}",
         reason=ranking.reason if ranking.winner == trial else overruled,

@@ -75,8 +75,10 @@ def _trial(analysis: Analysis, signed: Decision | None, limits: Limits) -> Choic
         note = f"This is the choice of {words}." if trial == signed.trial else f"Not the choice of {words}."
     elif trial == ranking.winner:
         note = "Nothing is signed for this run yet. This is what the rule picks."
-    else:
+    elif ranking.winner:
         note = "Nothing is signed for this run yet, and this is not what the rule picks."
+    else:
+        note = "Nothing is signed for this run yet, and the rule picks none: every trial breaks a limit."
     return Choice(run, trial, limits, note, bool(signed))
 
 

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 def show(run: RunResult) -> None:
     """The files of the bundle, then what stays on this machine."""
-    with st.expander("What travels in the bundle, and what does not", icon=":material/luggage:"):
+    title = "What travels in the bundle, and what does not"
+    with st.expander(title, icon=":material/luggage:"), st.container(gap="xsmall"):
         for format in registry.formats().values():
             st.markdown(f"`{format.filename}` {format.description}")
         rows = f"{len(run.evalset.ids):,} rows"
         st.markdown(f":material/warning: **Your data travels**: the {rows}, with their texts, are in the bundle.")
-        st.markdown(":material/block: **Weights do not**: they are fetched at their pinned revisions.")
+        st.markdown(":material/block: **Weights do not**: models of the Hub are fetched at their pinned revisions.")
         for model, folder in left_behind(run).items():
             st.text(f"{model} lies only on this machine, in {folder}: copy that folder along.")

@@ -35,7 +35,7 @@ def word(review: Review, names: Mapping[str, str], link: bool = False) -> None:
         names: Trial → name.
         link: Whether a row in it can be opened.
     """
-    with st.chat_message(review.author, avatar=ICONS[review.verdict]):
+    with st.chat_message(review.author, avatar=ICONS[review.verdict]), st.container(gap="xxsmall"):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.markdown(f"**{markdown(review.author)}**", width="content")
             st.caption(markdown(_subject(review, names)), width="content")
@@ -50,9 +50,7 @@ def word(review: Review, names: Mapping[str, str], link: bool = False) -> None:
                     key=f"row_{review.id}",
                 )
             ):
-                st.session_state["row"] = review.row
-                st.session_state["filter"] = "all"
-                frame.go("compare", {"tab": "Rows", "row": review.row})
+                frame.go("compare", {"tab": "Rows", "filter": "all", "row": review.row})
         if review.text:
             st.text(review.text)
 

@@ -69,7 +69,10 @@ def draft(selection: Selection, evidence: Mapping[str, Any]) -> None:
     page = record(evidence, evidence["winner"])
     with st.container(border=True, key="record"):
         _head(selection, page)
-        st.markdown(":orange-badge[:material/edit_note: Draft] Proposed by the rule, signed by nobody yet.")
+        proposed = (
+            "Proposed by the rule, signed by nobody yet." if page.chosen else "The rule picks none of these trials."
+        )
+        st.markdown(f":orange-badge[:material/edit_note: Draft] {proposed}")
         _evidence(page)
 
 
@@ -86,26 +89,34 @@ def _evidence(page: Record) -> None:
         ("Limits", "; ".join(page.limits) or "none set"),
         ("Measured", page.data),
     ):
-        st.caption(label)
-        st.text(text)
+        _labelled(label, text)
     if page.lines:
         _table(page)
     if page.without_result:
-        st.caption("Without a result")
-        for line in page.without_result:
-            st.text(line)
+        _labelled("Without a result", *page.without_result)
+
+
+def _labelled(label: str, *texts: str) -> None:
+    with st.container(gap="xsmall"):
+        st.caption(label)
+        for text in texts:
+            st.text(text)
 
 
 def _numbers(page: Record, line: Line) -> None:
-    low, high = quality(line.score.low), quality(line.score.high)
     with st.container(horizontal=True, gap="large"):
         st.metric(page.metric.title, quality(line.score.value), width="content")
-        st.metric("95 % interval", NOTHING if NOTHING in (low, high) else f"{low}–{high}", width="content")
+        st.metric("95 % interval", _between(line), width="content")
         if math.isnan(line.p95_ms):
             st.metric("Median latency", milliseconds(line.p50_ms), width="content")
         else:
             st.metric("p95 latency", milliseconds(line.p95_ms), width="content")
         st.metric("Peak memory", megabytes(line.memory_mb), width="content")
+
+
+def _between(line: Line) -> str:
+    low, high = quality(line.score.low), quality(line.score.high)
+    return NOTHING if NOTHING in (low, high) else f"{low}–{high}"
 
 
 def _table(page: Record) -> None:
@@ -114,34 +125,32 @@ def _table(page: Record) -> None:
         [
             {
                 "trial": line.name,
-                "verdict": line.verdict,
                 "score": line.score.value,
-                "low": line.score.low,
-                "high": line.score.high,
+                "interval": _between(line),
                 "p50": line.p50_ms,
                 "p95": line.p95_ms,
                 "memory": line.memory_mb,
+                "verdict": line.verdict,
             }
             for line in page.lines
         ]
     )
     chosen = [line is page.chosen for line in page.lines]
-    formats = dict.fromkeys(("score", "low", "high"), quality) | dict.fromkeys(("p50", "p95"), three_digits)
-    styled = table.style.format(formats | {"memory": "{:,.0f}".format}, na_rep=NOTHING)
+    formats = {"score": quality, "p50": three_digits, "p95": three_digits, "memory": "{:,.0f}".format}
+    styled = table.style.format(formats, na_rep=NOTHING)
     column = st.column_config
     st.dataframe(
-        styled.apply(lambda values: [CHOSEN if one else "" for one in chosen] if len(values) else []),
+        styled.apply(lambda _: [CHOSEN if one else "" for one in chosen]),
         hide_index=True,
         height=min(460, 40 + 35 * len(table)),
         column_config={
             "trial": column.TextColumn("Trial", pinned=True),
+            "score": column.NumberColumn(page.metric.title),
+            "interval": column.TextColumn("95 %", alignment="right"),
+            "p50": column.NumberColumn("p50 (ms)", help="At the smallest batch size."),
+            "p95": column.NumberColumn("p95 (ms)", help="From 100 calls on, else empty."),
+            "memory": column.NumberColumn("Memory (MB)", help="Peak over the worker's baseline."),
             "verdict": column.TextColumn("Verdict", width="medium"),
-            "score": column.NumberColumn(page.metric.title, width="small"),
-            "low": column.NumberColumn("95 % from", width="small"),
-            "high": column.NumberColumn("to", width="small"),
-            "p50": column.NumberColumn("p50 (ms)", width="small", help="At the smallest batch size."),
-            "p95": column.NumberColumn("p95 (ms)", width="small", help="From 100 calls on, else empty."),
-            "memory": column.NumberColumn("Memory (MB)", width="small", help="Peak over the worker's baseline."),
         },
     )
 
