@@ -1,39 +1,33 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.records import Limits, Outcome, RunResult, Selection, Variant
+from core import codec
+from core.records import Limits, Outcome, RunResult, Variant
 from core.store import Store
 from tests.analysis.factory import CPU, make_run
 from tests.pages.seed import fill
 
-PAGE = str(Path(__file__).parents[2] / "pages" / "4_compare.py")
 TABS = ("Trials", "CPU vs GPU", "Latency", "Memory", "Statistics", "Errors", "Rows")
 CLEAR = (0.70, 0.80, 0.95)
 """Far enough apart for 200 rows to tell."""
+Open = Callable[..., AppTest]
+Words = Callable[[AppTest], str]
 
 
-def open_page(selection: Selection, **address: str) -> AppTest:
-    page = AppTest.from_file(PAGE, default_timeout=30)
-    page.session_state["_framed"] = True
-    for name, value in {"selection": selection.id, **address}.items():
-        page.query_params[name] = value
-    return drawn(page.run())
+@pytest.fixture
+def compare(open_page: Open) -> Open:
+    """`compare(selection, tab=…)`: this page, drawn without a traceback."""
+    return lambda selection, **address: drawn(open_page("4_compare", selection=selection.id, **address))
 
 
 def drawn(page: AppTest) -> AppTest:
     assert not page.exception, page.exception[0].message
     return page
-
-
-def words(page: AppTest) -> str:
-    elements = (*page.subheader, *page.markdown, *page.caption, *page.text, *page.info, *page.warning)
-    return "\n".join(str(element.value) for element in elements)
 
 
 def with_status(run: RunResult, changes: Sequence[tuple[int, dict[str, object]]]) -> RunResult:
@@ -43,15 +37,15 @@ def with_status(run: RunResult, changes: Sequence[tuple[int, dict[str, object]]]
     return dataclasses.replace(run, outcomes=tuple(outcomes))
 
 
-def test_without_a_run_the_page_leads_to_the_benchmark(store: Store) -> None:
-    page = open_page(store.create_selection("new", "text-classification"))
+def test_without_a_run_the_page_leads_to_the_benchmark(store: Store, compare: Open, words: Words) -> None:
+    page = compare(store.create_selection("new", "text-classification"))
     assert "Nothing is measured yet" in words(page)
     assert [button.label for button in page.button] == ["Plan the benchmark"]
 
 
-def test_the_card_names_the_winner_with_its_numbers_and_the_excluded_with_their_limit(store: Store) -> None:
+def test_the_card_names_the_winner_its_numbers_and_who_is_excluded(store: Store, compare: Open, words: Words) -> None:
     selection, _ = fill(store, make_run(3, accuracies=CLEAR, limits=Limits(memory_mb=300)))
-    page = open_page(selection)
+    page = compare(selection)
     assert page.subheader[0].value == "Ship **org/model-01** on CPU, float32"
     numbers = {metric.label: metric.value for metric in page.metric}
     assert numbers["Accuracy"] == "0.800"
@@ -61,18 +55,18 @@ def test_the_card_names_the_winner_with_its_numbers_and_the_excluded_with_their_
 
 
 @pytest.mark.parametrize("task", ["text-classification", "summarization"])
-def test_every_tab_is_drawn_for_every_kind_of_task(store: Store, task: str) -> None:
+def test_every_tab_is_drawn_for_every_kind_of_task(store: Store, compare: Open, task: str) -> None:
     gpu = Variant(device="cuda")
     selection, _ = fill(store, make_run(4, 60, task=task, variants=(CPU, gpu), failed=1))
-    page = open_page(selection)
+    page = compare(selection)
     for tab in TABS:
         page.session_state["tab"] = tab
         drawn(page.run())
 
 
-def test_moving_a_limit_changes_the_card_and_keeping_it_changes_the_selection(store: Store) -> None:
+def test_moving_a_limit_changes_the_card_and_keeping_it_changes_the_selection(store: Store, compare: Open) -> None:
     selection, run = fill(store, make_run(3, accuracies=CLEAR))
-    page = open_page(selection)
+    page = compare(selection)
     assert "org/model-02" in page.subheader[0].value
     drawn(page.select_slider(f"memory_{run}").set_value(250.0).run())
     assert "org/model-00" in page.subheader[0].value
@@ -82,71 +76,71 @@ def test_moving_a_limit_changes_the_card_and_keeping_it_changes_the_selection(st
     assert not [button for button in page.button if button.key == "keep_limits"]
 
 
-def test_undoing_a_limit_brings_back_what_the_selection_keeps(store: Store) -> None:
+def test_undoing_a_limit_brings_back_what_the_selection_keeps(store: Store, compare: Open) -> None:
     selection, run = fill(store, make_run(3, accuracies=CLEAR, limits=Limits(memory_mb=300, download_mb=500)))
-    page = open_page(selection)
+    page = compare(selection)
     drawn(page.select_slider(f"memory_{run}").set_value(float("inf")).run())
     assert "org/model-02" in page.subheader[0].value
     drawn(page.button("undo_limits").click().run())
     assert "org/model-01" in page.subheader[0].value
 
 
-def test_limits_without_a_slider_are_said_and_stay(store: Store) -> None:
+def test_limits_without_a_slider_are_said_and_stay(store: Store, compare: Open, words: Words) -> None:
     selection, run = fill(store, make_run(3, accuracies=CLEAR, limits=Limits(download_mb=500)))
-    page = open_page(selection)
+    page = compare(selection)
     assert "download at most 500 MB" in words(page)
     drawn(page.select_slider(f"memory_{run}").set_value(250.0).run())
     drawn(page.button("keep_limits").click().run())
     assert store.selection(selection.id).limits == Limits(memory_mb=250.0, download_mb=500)
 
 
-def test_a_failed_trial_is_a_row_with_its_reason(store: Store) -> None:
+def test_a_failed_trial_is_a_row_with_its_reason(store: Store, compare: Open) -> None:
     selection, _ = fill(store, make_run(2, failed=1))
-    table = open_page(selection).dataframe[0].value
+    table = compare(selection).dataframe[0].value
     assert list(table["verdict"])[-1] == "✗ failed: The weights are cut short: 1,024 of 88,544 bytes."
 
 
-def test_a_run_without_any_result_says_why_and_leads_back(store: Store) -> None:
+def test_a_run_without_any_result_says_why_and_leads_back(store: Store, compare: Open, words: Words) -> None:
     selection, _ = fill(store, make_run(0, failed=2))
-    page = open_page(selection)
+    page = compare(selection)
     assert "No trial gave a result" in words(page)
     assert "model-00: The weights are cut short" in words(page)
     assert page.button("next_step").label == "Back to the benchmark"
 
 
-def test_when_every_trial_breaks_a_limit_nobody_is_shipped_and_the_limits_stay_at_hand(store: Store) -> None:
+def test_where_every_trial_breaks_a_limit_nobody_is_shipped(store: Store, compare: Open) -> None:
     selection, run = fill(store, make_run(2, limits=Limits(memory_mb=1)))
-    page = open_page(selection)
+    page = compare(selection)
     assert page.subheader[0].value == "No trial is within the limits"
     assert page.select_slider(f"memory_{run}").value == 1
 
 
-def test_a_run_that_goes_on_shows_what_there_is_and_cannot_be_signed(store: Store) -> None:
+def test_a_run_that_goes_on_shows_what_there_is_and_cannot_be_signed(store: Store, compare: Open, words: Words) -> None:
     complete = make_run(4, 200)
     begun = {"status": "running", "stage": "quality", "chunks": complete.outcomes[2].chunks[:2], "latency": ()}
     result = with_status(complete, [(2, begun), (3, {"status": "queued", "chunks": (), "latency": ()})])
     selection, _ = fill(store, result)
-    page = open_page(selection)
+    page = compare(selection)
     assert "2 of 4 trials have ended" in words(page)
     assert page.subheader[0].value.startswith("Ahead so far:")
     assert page.button("next_step").disabled
     assert [text.split()[0] for text in page.dataframe[0].value["verdict"][2:]] == ["…", "…"]
 
 
-def test_the_address_chooses_among_several_runs(store: Store) -> None:
+def test_the_address_chooses_among_several_runs(store: Store, compare: Open) -> None:
     selection, first = fill(store, make_run(2, 60))
     other, second = fill(store, make_run(3, 80, seed=1), selection=selection)
     assert other.id == selection.id
-    assert len(open_page(selection).dataframe[0].value) == 3
-    assert len(open_page(selection, run=first).dataframe[0].value) == 2
-    assert len(open_page(selection, run="gone").dataframe[0].value) == 3
+    assert len(compare(selection).dataframe[0].value) == 3
+    assert len(compare(selection, run=first).dataframe[0].value) == 2
+    assert len(compare(selection, run="gone").dataframe[0].value) == 3
     assert first != second
 
 
-def test_rows_show_each_answer_with_its_sign(store: Store) -> None:
+def test_rows_show_each_answer_with_its_sign(store: Store, compare: Open) -> None:
     run = make_run(2, 40)
     selection, _ = fill(store, run)
-    table = open_page(selection, tab="Rows", filter="all").dataframe[0].value
+    table = compare(selection, tab="Rows", filter="all").dataframe[0].value
     assert len(table) == 40
     for outcome in run.outcomes:
         signed = list(table[outcome.trial])
@@ -155,9 +149,9 @@ def test_rows_show_each_answer_with_its_sign(store: Store) -> None:
         assert sum(right) == round(40 * (0.7 if outcome is run.outcomes[0] else 0.95))
 
 
-def test_a_link_opens_the_row_it_names_and_stepping_moves_on(store: Store) -> None:
+def test_a_link_opens_the_row_it_names_and_stepping_moves_on(store: Store, compare: Open, words: Words) -> None:
     selection, _ = fill(store, make_run(2, 120))
-    page = open_page(selection, tab="Rows", filter="all", row="60")
+    page = compare(selection, tab="Rows", filter="all", row="60")
     assert "Row 60" in words(page)
     assert "Row 61 of 120" in words(page)
     drawn(page.button("row_Next").click().run())
@@ -167,42 +161,44 @@ def test_a_link_opens_the_row_it_names_and_stepping_moves_on(store: Store) -> No
     assert "Row 61 of 120" in words(page)
 
 
-def test_a_link_to_a_row_alone_finds_it_whatever_set_it_belongs_to(store: Store) -> None:
-    selection, _ = fill(store, make_run(2, 120))
-    assert all("Row 1 of" not in words(open_page(selection, tab="Rows", row=str(row))) for row in (1, 2, 3))
+def test_a_link_to_a_row_alone_finds_it_whatever_set_it_belongs_to(store: Store, compare: Open, words: Words) -> None:
+    run = make_run(2, 120)
+    selection, _ = fill(store, run)
+    table = compare(selection, tab="Rows", filter="all_right").dataframe[0].value
+    alike = run.evalset.inputs.index({"text": table["text"].iloc[0]})
+    page = compare(selection, tab="Rows", row=str(alike))
+    assert f"Row {alike + 1} of 120" in words(page)
 
 
-def test_the_browser_gets_one_page_of_rows_at_a_time(store: Store) -> None:
+def test_the_browser_gets_one_page_of_rows_at_a_time(store: Store, compare: Open) -> None:
     selection, _ = fill(store, make_run(2, 120))
-    page = open_page(selection, tab="Rows", filter="all", row="119")
+    page = compare(selection, tab="Rows", filter="all", row="119")
     assert len(page.dataframe[0].value) == 20
     drawn(page.button("row_Previous").click().run())
     assert len(page.dataframe[0].value) == 20
-    assert len(open_page(selection, tab="Rows", filter="all").dataframe[0].value) == 50
+    assert len(compare(selection, tab="Rows", filter="all").dataframe[0].value) == 50
 
 
-def test_chips_and_words_narrow_the_rows(store: Store) -> None:
+def test_chips_and_words_narrow_the_rows(store: Store, compare: Open, words: Words) -> None:
     run = make_run(2, 120)
     selection, _ = fill(store, run)
-    page = open_page(selection, tab="Rows", filter="all_wrong")
+    page = compare(selection, tab="Rows", filter="all_wrong")
     wrong = page.dataframe[0].value
     assert all(text.startswith("✗") for trial in run.outcomes for text in wrong[trial.trial])
     drawn(page.text_input("words").set_value("no such word").run())
     assert "No row matches" in words(page)
 
 
-def test_an_unknown_chip_in_the_address_shows_where_they_disagree(store: Store) -> None:
+def test_an_unknown_chip_in_the_address_shows_where_they_disagree(store: Store, compare: Open) -> None:
     selection, _ = fill(store, make_run(2, 120))
-    page = open_page(selection, tab="Rows", filter="only_right:gone")
+    page = compare(selection, tab="Rows", filter="only_right:gone")
     assert page.query_params["filter"] == "disagree"
 
 
-def test_names_of_strangers_are_shown_as_they_are(store: Store) -> None:
+def test_names_of_strangers_are_shown_as_they_are(store: Store, compare: Open) -> None:
     run = make_run(1, 40)
     spec = dataclasses.replace(run.outcomes[0].spec, model="org/**bold**_[x](https://evil.example)")
     candidate = dataclasses.replace(run.outcomes[0].candidate, id=spec.model)  # type: ignore[type-var]
-    from core import codec
-
     named = with_status(run, [(0, {"spec": spec, "candidate": candidate, "trial": codec.identity(spec)})])
     selection, _ = fill(store, named)
-    assert r"org/\*\*bold\*\*\_\[x\](https://evil.example)" in open_page(selection).subheader[0].value
+    assert r"org/\*\*bold\*\*\_\[x\](https://evil.example)" in compare(selection).subheader[0].value
