@@ -64,6 +64,12 @@ def test_every_tab_is_drawn_for_every_kind_of_task(store: Store, compare: Open, 
         drawn(page.run())
 
 
+def test_each_device_has_its_numbers_and_the_gpu_its_gain(store: Store, compare: Open) -> None:
+    selection, _ = fill(store, make_run(2, 60, variants=(CPU, Variant(device="cuda"))))
+    line = compare(selection, tab="CPU vs GPU").dataframe[0].value.iloc[0]
+    assert (line["CPU rows/s"], line["GPU rows/s"], line["GPU throughput gain"]) == ("500", "2,500", "5.00×")
+
+
 def test_moving_a_limit_changes_the_card_and_keeping_it_changes_the_selection(store: Store, compare: Open) -> None:
     selection, run = fill(store, make_run(3, accuracies=CLEAR))
     page = compare(selection)

@@ -68,8 +68,8 @@ def _device_line(row: views.DeviceRow) -> dict[str, str]:
         line[f"{name} rows/s"] = three_digits(cell.rows_per_second)
         line[f"{name} memory"] = megabytes(cell.memory_mb)
     if {"cpu", "cuda"} <= set(row.cells):
-        line["GPU is faster"] = f"{three_digits(row.speedup())}×"
-        line["GPU rows/s"] = f"{three_digits(row.throughput_ratio())}×"
+        line["GPU speed-up"] = f"{three_digits(row.speedup())}×"
+        line["GPU throughput gain"] = f"{three_digits(row.throughput_ratio())}×"
     return line
 
 
