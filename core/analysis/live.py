@@ -52,6 +52,8 @@ class LiveRow:
     """Peak; known at the end of the trial."""
     failure: Failure | None
     notes: tuple[str, ...]
+    retryable: bool
+    """Whether another try may end otherwise: one that was refused when it was planned cannot."""
 
     @property
     def share(self) -> float:
@@ -88,6 +90,8 @@ def live(run: RunResult) -> list[LiveRow]:
             memory_mb=float(outcome.memory_mb.get("peak", math.nan)),
             failure=outcome.failure,
             notes=outcome.notes,
+            retryable=outcome.status in ("failed", "cancelled")
+            and not (outcome.candidate and outcome.candidate.blocked),
         )
         for outcome, name in zip(run.outcomes, names, strict=True)
     ]

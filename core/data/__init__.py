@@ -10,7 +10,7 @@
 `evalset.py`    the rows that can be scored, and the list of those that cannot
 """
 
-from core.data.evalset import Loaded, build, load, load_rows, preview
+from core.data.evalset import Loaded, build, load, load_rows, preview, unusable_in_words
 from core.data.labels import LabelMatch, complete, reconcile
 from core.data.mapping import ColumnGuess, guess_columns, resolve_columns
 from core.data.proposal import LabelTable, label_counts, label_tables
@@ -38,4 +38,5 @@ __all__ = [
     "reconcile",
     "resolve_columns",
     "save_upload",
+    "unusable_in_words",
 ]

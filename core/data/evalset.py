@@ -118,6 +118,13 @@ def preview(table: Table, task: Task, columns: Mapping[str, str | int] | None = 
     return pd.DataFrame({word: head[name].to_numpy() for word, name in resolved.items()}, index=head.index)
 
 
+def unusable_in_words(skipped: Sequence[SkippedRow], total: int) -> str:
+    """How many rows are not scored, and why, in a sentence."""
+    counts = Counter(skip.reason for skip in skipped)
+    listed = ", ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(5))
+    return f"{len(skipped):,} of {total:,} rows cannot be used and are not scored: {listed}."
+
+
 def _label_names(table: Table, spec: DatasetSpec, task: Task, columns: Mapping[str, str | int]) -> dict[str, str]:
     """Value in the file → label name: what the plan says, else what the data set declares."""
     if spec.labels or not task.labelled:
@@ -262,9 +269,7 @@ def _notes(
         if guess.column is not None:
             yield f"Column {guess.column!r} is taken for {guess.word!r}: {guess.reason}. Set `columns:` to change that."
     if evalset.skipped:
-        counts = Counter(skip.reason for skip in evalset.skipped)
-        listed = ", ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(5))
-        yield f"{len(evalset.skipped):,} of {len(frame):,} rows cannot be used and are not scored: {listed}."
+        yield unusable_in_words(evalset.skipped, len(frame))
     if repeated:
         yield f"{repeated:,} rows repeat the id of an earlier row; they were numbered, as in `7#2`."
     if task.labelled and len(evalset.labels) == 1:

@@ -14,6 +14,7 @@ from core.data import Loaded, complete, load_rows, reconcile
 from core.engine import environment
 from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
 from core.metrics.base import resolve_options
+from core.metrics.scoring import statistics
 from core.records import Candidate, EvalSet, Failure, FailureKind, Plan, PlanCandidate, TrialSpec, Variant
 from core.tasks.base import Task
 
@@ -96,6 +97,8 @@ def _assemble(
     evalset, notes = rows.evalset, list(rows.notes)
     metrics = plan.metrics or task.default_metrics
     plan = replace(plan, dataset=rows.spec, metrics=metrics, options=_options(metrics, plan.options))
+    if task.labelled:
+        statistics(metrics, plan.options, evalset.labels, (), ())  # says now what does not suit these labels
 
     pinned: list[PlanCandidate] = []
     candidates: list[Candidate] = []

@@ -107,7 +107,7 @@ def table(spec: DatasetSpec) -> Table:
     return _table(codec.identity(source), source, _identity())
 
 
-def rows(spec: DatasetSpec, task: str) -> Loaded:
+def loaded(spec: DatasetSpec, task: str) -> Loaded:
     """Those rows under the task's words, ready for a run. Raises UserError."""
     return _loaded(codec.identity([spec, task]), spec, task, _identity())
 

@@ -9,7 +9,7 @@ from core.data import Loaded
 from core.engine import environment, yaml_text
 from core.engine import plan as plans
 from core.engine.prepare import draft, prepare, repeated
-from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
+from core.errors import DatasetMismatch, LabelMismatch, PlanError, RefusedModel, UserError
 from core.records import DatasetSpec, Plan, PlanCandidate, Variant
 from tests.engine.tiny import QUICK, WORDS
 
@@ -162,3 +162,9 @@ def test_a_draft_from_known_facts_plans_the_same_trials(table, classifier, numbe
 def test_repeating_what_is_prepared_keeps_twins_apart(table, classifier):
     twins = prepare(plan(table, classifier, classifier))
     assert [spec.repeat for spec in repeated(twins, 2).specs] == [2, 3]
+
+
+def test_an_option_that_does_not_suit_the_labels_is_told_before_anything_runs(table, classifier):
+    wrong = plan(table, classifier, metrics=("f1",), options={"f1_average": "binary", "f1_positive": "superb"})
+    with pytest.raises(PlanError, match="superb"):
+        prepare(wrong)

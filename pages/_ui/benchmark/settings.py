@@ -1,0 +1,154 @@
+"""What is scored, how it is measured, and what a winner must satisfy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core import registry
+from core.catalog.fit import format_params, parse_params
+from core.metrics.scoring import shared_options
+from core.records import Limits, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.metrics.base import Option
+    from core.records import Plan, Selection
+    from core.tasks.base import Task
+
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
+CLASSES = ("permissive", "copyleft", "restricted", "non-commercial", "unknown")
+
+
+def metrics(
+    selection: Selection, task: Task, labels: Sequence[str], before: Plan | None
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The metrics, the headline first, and their options under flat names."""
+    chosen = st.multiselect(
+        "Metrics, the first one decides",
+        task.metrics,
+        before.metrics if before else task.default_metrics,
+        format_func=lambda name: registry.metric(name).title,
+        key=f"metrics_{selection.id}",
+        persist_state="session",
+    )
+    options: dict[str, Any] = {}
+    shared = shared_options(chosen)
+    columns = st.columns(max(2, len(shared)))
+    for column, (name, option, flat) in zip(columns, shared, strict=False):
+        with column:
+            value = _option(selection, name, option, flat, labels, before.options if before else {})
+        options |= {} if value is None else dict.fromkeys(flat, value)
+    return tuple(chosen), options
+
+
+def _option(
+    selection: Selection,
+    name: str,
+    option: Option,
+    flat: Sequence[str],
+    labels: Sequence[str],
+    before: Mapping[str, Any],
+) -> Any:
+    start = next((before[key] for key in flat if key in before), option.default)
+    key = f"option_{name}_{selection.id}"
+    title = name.replace("_", " ").capitalize()
+    if set(option.choices) == {True, False}:
+        return st.toggle(title, start, key=key, help=option.help, persist_state="session")
+    choices = list(option.choices or (None, *labels))
+    return st.selectbox(
+        title,
+        choices,
+        choices.index(start) if start in choices else 0,
+        format_func=lambda choice: "none" if choice is None else str(choice),
+        key=key,
+        help=option.help,
+        persist_state="session",
+    )
+
+
+def protocol(selection: Selection, task: Task, before: Plan | None) -> Protocol:
+    """How the numbers are taken."""
+    start = before.protocol if before else Protocol()
+    sizes = st.multiselect(
+        "Latency at batch sizes",
+        sorted({*BATCH_SIZES, *start.latency_batch_sizes}),
+        start.latency_batch_sizes,
+        key=f"sizes_{selection.id}",
+        help="Rows in one call. 1 is what one user waits for.",
+        persist_state="session",
+    )
+    left, right = st.columns(2)
+    calls = _number(left, "Timed calls at least", "calls", selection, start.min_calls, 10, 10_000, "p95 takes 100.")
+    batch = _number(right, "Rows per batch for quality", "batch", selection, start.batch_size, 1, 1024, "At most.")
+    tokens, beams = start.max_new_tokens, start.num_beams
+    if task.generates:
+        tokens = _number(left, "New tokens at most", "tokens", selection, tokens, 1, 4096, "Per answer.")
+        beams = _number(right, "Beams", "beams", selection, beams, 1, 16, "1 is greedy decoding.")
+    return Protocol(
+        batch_size=batch,
+        batch_tokens=start.batch_tokens,
+        latency_batch_sizes=tuple(sorted(sizes)) or (1,),
+        min_calls=calls,
+        min_seconds=start.min_seconds,
+        max_seconds=start.max_seconds,
+        warmup=start.warmup,
+        max_new_tokens=tokens,
+        num_beams=beams,
+        timeout_seconds=start.timeout_seconds,
+        memory_mb=start.memory_mb,
+    )
+
+
+def _number(place: Any, title: str, name: str, selection: Selection, value: int, low: int, high: int, help: str) -> int:
+    number: int = place.number_input(
+        title, low, high, value, key=f"{name}_{selection.id}", help=help, persist_state="session"
+    )
+    return number
+
+
+def limits(selection: Selection, headline: str | None) -> Limits:
+    """What a winner must satisfy; empty is no limit. Raises UserError for a size that is none."""
+    kept = selection.limits
+    p95 = _limit("p95 latency, ms", "p95", selection, kept.latency_p95_ms)
+    memory = _limit("Memory, MB", "memory", selection, kept.memory_mb)
+    params = st.text_input(
+        "Parameters",
+        format_params(kept.params) if kept.params else "",
+        placeholder="no limit, or 150M",
+        key=f"limit_params_{selection.id}",
+        persist_state="session",
+    )
+    licenses = st.multiselect(
+        "Licence, any of",
+        [*CLASSES, *(tag for tag in kept.licenses if tag not in CLASSES)],
+        kept.licenses,
+        placeholder="any licence",
+        key=f"limit_licences_{selection.id}",
+        persist_state="session",
+    )
+    least = dict(kept.min_metrics)
+    if headline:
+        value = _limit(
+            f"{registry.metric(headline).title} at least", f"least_{headline}", selection, least.pop(headline, None)
+        )
+        least |= {} if value is None else {headline: value}
+    return Limits(
+        p95, memory, parse_params(params) if params.strip() else None, kept.download_mb, tuple(licenses), least
+    )
+
+
+def _limit(title: str, name: str, selection: Selection, kept: float | None) -> float | None:
+    value: float | None = st.number_input(
+        title,
+        0.0,
+        None,
+        kept,
+        format="%g",
+        placeholder="no limit",
+        key=f"limit_{name}_{selection.id}",
+        persist_state="session",
+    )
+    return value
