@@ -9,6 +9,7 @@ import streamlit as st
 from core import codec
 from core.catalog import open_catalog
 from core.errors import HubUnavailable
+from core.export.text import markdown
 from pages._ui import cached, filters, frame, models
 
 if TYPE_CHECKING:
@@ -66,32 +67,37 @@ def _chosen(selection: Selection, chosen: list[Candidate]) -> None:
         st.caption("Tick the models worth a trial; the last one ticked is explained here.")
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(f"**{models.total(chosen)} selected**")
+        st.markdown(models.total(chosen, "selected"))
         if st.button("Add to shortlist", icon=":material/playlist_add:", key="add"):
             for one in chosen:
                 cached.store().add_candidate(selection.id, models.with_all_facts(one))
             st.rerun()
     with st.spinner("Reading its files …"):
         last = models.with_all_facts(chosen[-1])
-    with st.expander(last.id, expanded=True, icon=":material/info:"):
+    with st.expander(markdown(last.id), expanded=True, icon=":material/info:"):
         models.facts(last)
 
 
 def _shortlist(selection: Selection) -> None:
     shortlist = cached.store().shortlist(selection.id)
     with st.container(border=True, key="shortlist"):
-        st.markdown(f"**Shortlist** · {models.total(shortlist)}" if shortlist else "**Shortlist**")
+        what = "model" if len(shortlist) == 1 else "models"
+        st.markdown("**Shortlist**" + (f" · {models.total(shortlist, what)}" if shortlist else ""))
         if not shortlist:
             st.caption("Empty. Tick models in the table and add them: two to ten make a good comparison.")
         for one in shortlist:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(
-                    one.id.replace("_", r"\_") + (" :red[:material/block:]" if one.blocked else ""),
+                    markdown(one.id) + (" :red[:material/block:]" if one.blocked else ""),
                     width="stretch",
-                    help=one.blocked,
+                    help=markdown(one.blocked) if one.blocked else None,
                 )
                 if st.button(
-                    "", icon=":material/close:", key=f"remove_{one.id}", type="tertiary", help=f"Take {one.id} off"
+                    "",
+                    icon=":material/close:",
+                    key=f"remove_{one.id}",
+                    type="tertiary",
+                    help=f"Take {markdown(one.id)} off",
                 ):
                     cached.store().remove_candidate(selection.id, one.id)
                     st.rerun()

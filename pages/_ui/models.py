@@ -13,6 +13,7 @@ from core.analysis import wording
 from core.catalog.fit import fits
 from core.catalog.license import classify
 from core.errors import UserError
+from core.export.text import markdown
 from core.records import Variant
 from pages._ui import cached
 
@@ -89,12 +90,12 @@ def with_all_facts(candidate: Candidate) -> Candidate:
 
 def in_words(count: int, title: str, query: ModelQuery) -> str:
     """What was found, as a sentence."""
-    found = f"**{count} {'model' if count == 1 else 'models'}** in {title}"
+    found = f"**{count} {'model' if count == 1 else 'models'}** from {markdown(title)}"
     if count == query.limit:
-        found = f"**The first {count} models** of {title}"
+        found = f"**The first {count} models** from {markdown(title)}"
     parts = [f"for {registry.task(query.task).title.lower()}" if query.task else "for any task"]
     if query.text:
-        parts.append(f"with “{query.text}” in the name")
+        parts.append(f"with “{markdown(query.text)}” in the name")
     if query.licenses:
         parts.append(f"{' or '.join(query.licenses)} licence")
     if query.min_params or query.max_params:
@@ -102,7 +103,7 @@ def in_words(count: int, title: str, query: ModelQuery) -> str:
         high = wording.count(query.max_params) if query.max_params else "any size"
         parts.append(f"{low}–{high} parameters")
     if query.languages:
-        parts.append(f"in {', '.join(query.languages)}")
+        parts.append(f"in {markdown(', '.join(query.languages))}")
     if query.gated is False:
         parts.append("open to all")
     return f"{found} {', '.join(parts)}."
@@ -113,7 +114,7 @@ def facts(candidate: Candidate) -> None:
     licence = classify(candidate.license)
     fit = fits(candidate, Variant(), machine())
     if candidate.blocked:
-        st.error(candidate.blocked, icon=":material/block:")
+        st.error(markdown(candidate.blocked), icon=":material/block:")
     lines = [
         ("Parameters", wording.count(candidate.parameters), _origin(candidate, "parameters")),
         ("Download", wording.file_size(candidate.download_bytes), _origin(candidate, "download_bytes")),
@@ -128,15 +129,16 @@ def facts(candidate: Candidate) -> None:
         ("Scores", ", ".join(f"{one.metric} {one.value:g}" for one in candidate.reported) or "none", "reported"),
         ("Revision", (candidate.revision or wording.NOTHING)[:12], "computed"),
     ]
-    st.table(pd.DataFrame(lines, columns=["Fact", "", "Origin"]), hide_index=True, border="horizontal")
+    # Cells of st.table are Markdown, and most of these words are of the model's owner.
+    table = pd.DataFrame([(fact, markdown(value), origin) for fact, value, origin in lines])
+    st.table(table.set_axis(["Fact", "", "Origin"], axis=1), hide_index=True, border="horizontal")
 
 
 def _origin(candidate: Candidate, field: str) -> str:
     return candidate.origins.get(field, "reported")
 
 
-def total(candidates: Sequence[Candidate]) -> str:
-    """3 models · 412 MB to download."""
+def total(candidates: Sequence[Candidate], what: str) -> str:
+    """3 selected · 412 MB to download."""
     size = sum(one.download_bytes or 0 for one in candidates if one.source == "hub")
-    words = f"{len(candidates)} {'model' if len(candidates) == 1 else 'models'}"
-    return f"{words} · {wording.file_size(size)} to download" if size else words
+    return f"{len(candidates)} {what}" + (f" · {wording.file_size(size)} to download" if size else "")
