@@ -26,11 +26,11 @@ def page(selection: Selection) -> None:
     task = registry.task(selection.task)
     with st.container(border=True):
         st.subheader("1 · Rows", anchor=False)
-        spec = source.choose(selection, task)
-        if spec is None:
-            st.caption("Rows with the right answer: the more they look like your real ones, the better the choice.")
-            return
         try:
+            spec = source.choose(selection, task)
+            if spec is None:
+                st.caption("Rows with the right answer: the more they look like your real ones, the better the choice.")
+                return
             table = cached.table(spec)
         except UserError as error:
             source.failed(selection, error)

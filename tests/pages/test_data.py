@@ -97,6 +97,22 @@ def test_an_uploaded_file_goes_through_to_the_benchmark(
     assert page.button(key="next_step").label == "Plan the benchmark"
 
 
+def test_proposals_for_several_models_are_accepted_at_once(open_page: Page, words: Words, selection: Selection) -> None:
+    page = upload(open_page("2_data", selection=selection.id), CSV.replace(b"billing", b"0").replace(b"refund", b"1"))
+    assert "0 of 2 models know all 2 labels" in words(page)
+    assert "it is the model's class number 0" in words(page)
+    assert "All 2 models know the 2 labels" in words(press(page, "accept_all"))
+
+
+def test_a_file_that_fails_says_so_until_it_is_taken_away(open_page: Page, words: Words, selection: Selection) -> None:
+    page = upload(open_page("2_data", selection=selection.id), CSV)
+    page = upload(page, b"", "empty.csv")
+    page.run()
+    assert "'empty.csv' is empty" in words(page)
+    page = upload(page, CSV, "again.csv")
+    assert "60 rows" in words(page)
+
+
 def test_a_sample_is_drawn_and_its_size_says_what_it_can_show(
     open_page: Page, words: Words, selection: Selection, store: Store, gone_to: list[str]
 ) -> None:

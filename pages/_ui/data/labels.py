@@ -109,19 +109,30 @@ def _colour(cell: str) -> str:
 def _proposals(
     tables: Sequence[LabelTable], titles: Mapping[str, str], given: Mapping[str, Mapping[str, str]], key: str
 ) -> None:
-    for table in tables:
-        if not (table.missing and table.proposed):
-            continue
-        pairs = [f"{markdown(one.model_label)} → **{markdown(one.dataset_label)}**" for one in table.proposed]
-        reasons = enumerate_words(list(dict.fromkeys(one.reason for one in table.proposed)))
-        with st.container(border=True, key=f"proposal_{titles[table.candidate]}"):
-            st.markdown(f":orange[:material/help:] **{markdown(titles[table.candidate])}** names its labels by number.")
-            st.markdown(
-                f"Likely: {', '.join(pairs)} ({markdown(reasons)}). Check it: a wrong order gives wrong scores."
-            )
-            if st.button("Accept", icon=":material/check:", key=f"accept_{table.candidate}"):
-                st.session_state[key] = {**given, table.candidate: table.accepted()}
-                st.rerun()
+    """What is likely but not certain: it holds once a person has said so."""
+    waiting = [table for table in tables if table.missing and table.proposed]
+    if not waiting:
+        return
+    accepted: list[LabelTable] = []
+    with st.container(border=True, key="proposals"):
+        st.markdown(
+            ":orange[:material/help:] **Likely, but a wrong order gives wrong scores.** Check before you accept."
+        )
+        for table in waiting:
+            pairs = [f"{markdown(one.model_label)} → {markdown(one.dataset_label)}" for one in table.proposed]
+            reasons = enumerate_words(list(dict.fromkeys(one.reason for one in table.proposed)))
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(
+                    f"**{markdown(titles[table.candidate])}**: {', '.join(pairs)} :gray[({markdown(reasons)})]",
+                    width="stretch",
+                )
+                if st.button("Accept", icon=":material/check:", key=f"accept_{table.candidate}"):
+                    accepted = [table]
+        if len(waiting) > 1 and st.button("Accept all", icon=":material/done_all:", key="accept_all"):
+            accepted = waiting
+    if accepted:
+        st.session_state[key] = {**given, **{table.candidate: table.accepted() for table in accepted}}
+        st.rerun()
 
 
 def _editor(

@@ -24,7 +24,7 @@ ENDINGS = ["csv", "tsv", "json", "jsonl", "parquet"]
 
 
 def choose(selection: Selection, task: Task) -> DatasetSpec | None:
-    """The source that was taken last; None before the first."""
+    """The source that was taken last; None before the first. Raises UserError for one that cannot be taken."""
     kind = st.segmented_control(
         "Where the rows come from",
         list(KINDS),
@@ -91,8 +91,8 @@ def _upload(selection: Selection, task: Task) -> None:
     )
     seen = f"file_taken_{selection.id}"
     if file is not None and st.session_state.get(seen) != file.file_id:
-        st.session_state[seen] = file.file_id
         _take(selection, DatasetSpec(path=str(save_upload(file.name, file.getvalue(), settings.home()))))
+        st.session_state[seen] = file.file_id
 
 
 def _hub(selection: Selection, task: Task) -> None:
