@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core import registry
+from core.export.text import markdown
 from pages._ui import cached, state
 
 if TYPE_CHECKING:
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 
 def selection_menu(selection: Selection) -> None:
     """The name of the open selection; behind it the others, a new one, and renaming."""
-    with st.popover(selection.name, icon=":material/folder_open:", type="secondary", key="selection_menu"):
+    with st.popover(markdown(selection.name), icon=":material/folder_open:", type="secondary", key="selection_menu"):
         others = [one for one in state.selections() if one.id != selection.id]
         for one in others:
-            if st.button(one.name, key=f"open_{one.id}", icon=":material/folder:", type="tertiary", width="stretch"):
+            if st.button(
+                markdown(one.name), key=f"open_{one.id}", icon=":material/folder:", type="tertiary", width="stretch"
+            ):
                 state.open_selection(one.id)
                 st.rerun()
         if st.button("New selection", icon=":material/add:", key="new_selection", width="stretch"):

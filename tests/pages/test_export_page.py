@@ -42,25 +42,25 @@ def test_unsigned_the_choice_of_the_rule_is_shown_and_said_to_be_unsigned(store,
     selection, run = seeded
     app = open_page("6_export", selection=selection.id)
     assert not app.exception
-    assert picker(app).value == analyse_winner(store, run)
+    assert picker(app).value == rules_choice(store, run)
     assert "Nothing is signed for this run yet. This is what the rule picks." in words(app)
     assert "to_review" in [button.key for button in app.button]
     assert len(picker(app).options) == 3
 
 
-def analyse_winner(store, run):
+def rules_choice(store, run):
     return review.evidence(analyse(store.run(run)), Limits())["winner"]
 
 
 def test_the_signed_trial_comes_first_whatever_the_rule_picks(store, seeded, open_page, words):
     selection, run = seeded
-    by_hand = next(o.trial for o in store.progress(run).outcomes if o.trial != analyse_winner(store, run))
+    by_hand = next(o.trial for o in store.progress(run).outcomes if o.trial != rules_choice(store, run))
     signed(store, selection, run, by_hand)
     app = open_page("6_export", selection=selection.id)
     assert picker(app).value == by_hand
     assert "This is the choice of version 1, signed by Ada." in words(app)
-    other = open_page("6_export", selection=selection.id, trial=analyse_winner(store, run))
-    assert picker(other).value == analyse_winner(store, run)
+    other = open_page("6_export", selection=selection.id, trial=rules_choice(store, run))
+    assert picker(other).value == rules_choice(store, run)
     assert "Not the choice of version 1, signed by Ada." in words(other)
 
 
@@ -84,8 +84,8 @@ def test_every_form_of_the_report_can_be_shown(seeded, open_page, name):
 def test_the_bundle_holds_every_format_under_the_signed_limits(store, seeded):
     from pages._ui import cached
 
-    selection, run = seeded
-    trial = analyse_winner(store, run)
+    _, run = seeded
+    trial = rules_choice(store, run)
     archive = zipfile.ZipFile(io.BytesIO(cached.bundle(run, trial, Limits(memory_mb=5000))))
     assert set(archive.namelist()) == {format.filename for format in registry.formats().values()}
     assert b"memory_mb: 5000" in archive.read("plan.yaml")
@@ -126,7 +126,7 @@ def test_where_every_trial_failed_the_way_back_is_shown(store, open_page, words)
 
 def test_names_of_strangers_stay_text(store, seeded, open_page):
     selection, run = seeded
-    signed(store, selection, run, analyse_winner(store, run), author="<script>alert(1)</script> **bold**")
+    signed(store, selection, run, rules_choice(store, run), author="<script>alert(1)</script> **bold**")
     app = open_page("6_export", selection=selection.id)
     assert not app.exception
     assert not any(shown.allow_html for shown in app.markdown)

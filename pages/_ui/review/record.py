@@ -104,7 +104,7 @@ def _labelled(label: str, *texts: str) -> None:
 
 
 def _numbers(page: Record, line: Line) -> None:
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric(page.metric.title, quality(line.score.value), width="content")
         st.metric("95 % interval", _between(line), width="content")
         if math.isnan(line.p95_ms):
