@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+UNLIMITED = 10_000
+"""Characters of a line that no terminal shows."""
+
 console = Console(soft_wrap=True, highlight=False)
 progress_console = Console(stderr=True, highlight=False)
 
@@ -20,14 +23,17 @@ def print_json(document: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """A table of texts, as they are: nothing in them is markup. `right`: columns of numbers."""
+    """A table of texts, as they are: nothing in them is markup. `right`: columns of numbers.
+
+    On a terminal the last column takes what room is left; into a file or a pipe the table is as wide as it needs.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
+    last = len(columns) - 1
     for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position in right else "left", no_wrap=True)
+        table.add_column(column, justify="right" if position in right else "left", no_wrap=position != last)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    # As wide as it needs when it goes into a file or a pipe.
-    Console(highlight=False, width=None if console.is_terminal else 200).print(table)
+    Console(highlight=False, width=None if console.is_terminal else UNLIMITED).print(table)
 
 
 def say(text: str) -> None:

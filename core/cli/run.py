@@ -49,7 +49,7 @@ def run_plan(store: Store, path: Path, *, fresh: bool = False) -> RunResult:
 
     prepared = prepare(plans.read(path), token=settings.hub_token())
     if fresh:
-        repeat = store.next_repeat(plans.plan_hash(prepared.plan))
+        repeat = _fresh_repeat(store, plans.plan_hash(prepared.plan))
         specs = tuple(dataclasses.replace(spec, repeat=spec.repeat + repeat) for spec in prepared.specs)
         prepared = dataclasses.replace(prepared, specs=specs)
     for note in prepared.notes:
@@ -58,3 +58,13 @@ def run_plan(store: Store, path: Path, *, fresh: bool = False) -> RunResult:
     with shown(store, run_id):
         Runner(store).work(run_id)
     return store.run(run_id)
+
+
+def _fresh_repeat(store: Store, plan_hash: str) -> int:
+    """The repeat to measure: one that was begun and stopped, so that Ctrl-C loses nothing here either, or a new one."""
+    for run in store.runs():
+        if run.plan_hash == plan_hash and run.status not in ("done", "cancelled"):
+            begun = min(outcome.spec.repeat for outcome in store.progress(run.id).outcomes)
+            if begun > 0:
+                return begun
+    return max(1, store.next_repeat(plan_hash))

@@ -1,0 +1,118 @@
+"""`score`: the metrics of predictions made elsewhere, as scikit-learn and rouge_score compute them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from rouge_score import rouge_scorer
+from sklearn import metrics
+
+NAMES = ["ham", "spam", "egg"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(predictions, references, ending="jsonl"):
+        for name, rows in (("predictions", predictions), ("references", references)):
+            (tmp_path / f"{name}.{ending}").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        paths = (tmp_path / f"predictions.{ending}", tmp_path / f"references.{ending}")
+        return "--predictions", paths[0], "--references", paths[1]
+
+    return write
+
+
+@pytest.fixture
+def drawn():
+    generator = np.random.default_rng(5)
+    gold = [NAMES[index] for index in generator.integers(3, size=200)]
+    said = [truth if generator.random() < 0.7 else NAMES[generator.integers(3)] for truth in gold]
+    return said, gold
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_scores_equal_scikit_learn_and_an_id_without_prediction_counts_as_wrong(cli, files, drawn, average):
+    said, gold = drawn
+    # Every seventh has no line, every eleventh a line without an answer; the order differs.
+    answered = {row: said[row] for row in range(200) if row % 7}
+    predictions = [{"id": f"r{row}", "prediction": answered[row] if row % 11 else None} for row in reversed(answered)]
+    paths = files(predictions, [{"id": f"r{row}", "label": label} for row, label in enumerate(gold)])
+    wanted = ["accuracy", "precision", "recall", "f1"]
+    options = [part for name in wanted[1:] for part in ("--option", f"{name}_average={average}")]
+    call = ("score", "--task", "text-classification", *paths, "--metrics", *wanted, *options, "--json")
+    document = cli(*call).document
+    assert (document["task"], document["rows"]) == ("text-classification", 200)
+    assert document["missing"] == sum(not row % 7 or not row % 11 for row in range(200))
+    assert document["metrics"]["f1"]["options"]["average"] == average
+
+    full = [answered[row] if row in answered and row % 11 else "" for row in range(200)]
+    p, r, f, _ = metrics.precision_recall_fscore_support(gold, full, average=average, zero_division=0)
+    for name, value in zip(wanted, (metrics.accuracy_score(gold, full), p, r, f), strict=True):
+        found = document["metrics"][name]
+        assert found["value"] == pytest.approx(value)
+        assert found["low"] < found["value"] < found["high"]
+
+
+def test_files_without_ids_are_joined_by_position(cli, files, drawn):
+    said, gold = drawn
+    paths = files([{"guess": one} for one in said[:150]], [{"truth": one} for one in gold])
+    columns = ("--columns", "prediction=guess", "label=truth")
+    document = cli("score", "--task", "text-classification", *paths, *columns, "--json").document
+    assert document["missing"] == 50
+    right = sum(one == two for one, two in zip(said, gold[:150], strict=False))
+    assert document["metrics"]["accuracy"]["value"] == pytest.approx(right / 200)
+
+
+def test_numbers_as_labels_are_the_same_in_both_files(cli, files):
+    paths = files(
+        [{"id": 1, "label": 1.0}, {"id": 2, "label": 0}], [{"id": "1", "label": "1"}, {"id": "2", "label": "0"}]
+    )
+    document = cli("score", "--task", "text-classification", *paths, "--json").document
+    assert (document["missing"], document["metrics"]["accuracy"]["value"]) == (0, 1.0)
+
+
+def test_summaries_are_scored_as_rouge_score_does(cli, files):
+    said, gold = ["the cat sat", "a dog"], ["the cat sat down", "the dog barked loudly"]
+    paths = files([{"summary": text} for text in said], [{"summary": text} for text in gold])
+    document = cli("score", "--task", "summarization", *paths, "--metrics", "rouge1", "rougeL", "--json").document
+    scorer = rouge_scorer.RougeScorer(["rouge1", "rougeL"])
+    each = [scorer.score(reference, answer) for reference, answer in zip(gold, said, strict=True)]
+    for name in ("rouge1", "rougeL"):
+        assert document["metrics"][name]["value"] == pytest.approx(np.mean([one[name].fmeasure for one in each]))
+
+
+def test_a_row_without_reference_is_left_out_and_said(cli, files):
+    paths = files([{"label": "ham"}] * 3, [{"label": "ham"}, {"label": None}, {"label": "spam"}])
+    said = cli("score", "--task", "text-classification", *paths, "--metrics", "accuracy")
+    assert said.code == 0
+    assert "0.500" in said.out
+    assert "1 rows have no reference" in said.err
+
+
+ROW = {"id": "1", "label": "ham"}
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "more", "error"),
+    [
+        ([ROW, ROW], [ROW], (), "several predictions for the id '1'"),
+        ([{"label": "ham"}] * 2, [{"label": "ham"}], (), "2 predictions for 1 references"),
+        ([{"a": "x", "b": "y"}], [ROW], (), "'a', 'b'"),
+        ([ROW], [ROW], ("--columns", "label=gold"), "'gold' is not among them"),
+        ([ROW], [ROW], ("--columns", "lable=label"), "Unknown column 'lable'"),
+        ([ROW], [ROW], ("--columns", "label"), "not NAME=VALUE"),
+        ([ROW], [ROW], ("--metrics", "acuracy"), "'acuracy'"),
+        ([ROW], [ROW], ("--option", "f1_avrage=micro"), "'f1_avrage'"),
+        ([ROW], [ROW], ("--option", "f1_average=makro"), "'makro'"),
+        ([ROW], [{"label": None}], (), "no reference at all"),
+    ],
+)
+def test_what_cannot_be_scored_is_an_error(cli, files, predictions, references, more, error):
+    assert error in cli("score", "--task", "text-classification", *files(predictions, references), *more).error
+
+
+def test_a_file_that_is_not_there_is_named(cli, tmp_path):
+    missing = tmp_path / "missing.csv"
+    call = ("score", "--task", "text-classification", "--predictions", missing, "--references", missing)
+    assert "missing.csv" in cli(*call).error
