@@ -76,14 +76,25 @@ def log10(interval: Interval) -> Interval:
 def log_ticks(log_bounds: Range) -> dict[str, Any]:
     """Round numbers on a log axis, written out; between 4 and 8 of them or so."""
     low, high = log_bounds
+    values = _even_ticks(10**low, 10**high) if high - low < 0.3 else _log_ticks(low, high)
+    shown = [value for value in values if low <= math.log10(value) <= high]
+    return {"tickmode": "array", "tickvals": shown, "ticktext": [f"{value:,.6g}" for value in shown]}
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
     decades = high - low
     steps = [1.0, 2.0, 5.0] if decades < 3.2 else [1.0]
     if decades < 1:
         steps = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0] if decades > 0.5 else [1.0, 1.2, 1.5, *range(2, 10)]
-    exponents = range(math.floor(low), math.ceil(high) + 1)
-    values = [step * 10.0**exponent for exponent in exponents for step in steps]
-    shown = [value for value in values if low <= math.log10(value) <= high]
-    return {"tickmode": "array", "tickvals": shown, "ticktext": [f"{value:,.6g}" for value in shown]}
+    return [step * 10.0**exponent for exponent in range(math.floor(low), math.ceil(high) + 1) for step in steps]
+
+
+def _even_ticks(low: float, high: float) -> list[float]:
+    """A log axis of less than a factor of two is nearly even: multiples of one round step."""
+    rough = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough)
+    return [round(count * step, 12) for count in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def faded(colour: str, opacity: float) -> str:
@@ -112,10 +123,10 @@ def metric_title(metric: Metric) -> str:
 
 
 def tick_format(metric: Metric, bounds: Range) -> str:
-    """Percent where people expect it, with decimals only where the axis is short."""
+    """As the tables write it: 0.88, with a third decimal only where the axis is short."""
     if not metric.percent:
         return ""
-    return ".0%" if bounds[1] - bounds[0] > 0.04 else ".1%"
+    return ".2f" if bounds[1] - bounds[0] > 0.04 else ".3f"
 
 
 def difference_scale(metric: Metric) -> tuple[float, str]:

@@ -361,7 +361,7 @@ def _limits(fig: go.Figure, view: QualityLatency, x_range: Range, y_range: Range
             fig.add_vline(x=view.latency_limit, line=_LIMIT)
             fig.add_annotation(x=place, text=text, **above)
     if view.quality_limit is not None and y_range[0] < view.quality_limit < y_range[1]:
-        shown = f"limit {view.quality_limit:.1%}" if view.metric.percent else f"limit {quality(view.quality_limit)}"
+        shown = f"limit {quality(view.quality_limit)}"
         fig.add_hline(y=view.quality_limit, line=_LIMIT)
         beside = {"xref": "paper", "x": 0, "xanchor": "left", "yanchor": "bottom", **_NOTE}
         fig.add_annotation(text=shown, y=view.quality_limit, **beside)

@@ -132,7 +132,7 @@ def _reason(
         return f"{winner.name} has the best {metric.name} ({value}), significantly above all others{dropped}."
     cost = _cheapest_in(winner, tied, percentile)
     others = enumerate_words([trial.name for trial in tied[1:]] if len(tied) < 4 else [f"{len(tied) - 1} others"])
-    if winner is best:
+    if gain(analysis, winner) == gain(analysis, best):
         return f"{winner.name} has the best {metric.name} ({value}), tied with {others}, and is the {cost}{dropped}."
     pair = against(analysis, best.id)[winner.id]
     unit = " points" if metric.percent else ""

@@ -153,12 +153,22 @@ def quality_latency(
     latencies = [times[trial.id].percentiles[percentile] for trial in drawn]
     qualities = [trial.scores[chosen.name] for trial in drawn]
     sign = 1 if chosen.higher_is_better else -1
-    front = pareto.front([sign * quality.value for quality in qualities], [latency.value for latency in latencies])
+    allowed = [index for index, trial in enumerate(drawn) if trial.id not in ranking.excluded]
+    front = pareto.front(
+        [sign * qualities[index].value for index in allowed], [latencies[index].value for index in allowed]
+    )
+    on_front = {drawn[index].id for index, best in zip(allowed, front, strict=True) if best}
     points = [
         Point(
-            trial.id, trial.name, latency, quality, bool(best), trial.id == ranking.winner, trial.id in ranking.excluded
+            trial=trial.id,
+            name=trial.name,
+            latency=latency,
+            quality=quality,
+            front=trial.id in on_front,
+            winner=trial.id == ranking.winner,
+            excluded=trial.id in ranking.excluded,
         )
-        for trial, latency, quality, best in zip(drawn, latencies, qualities, front, strict=True)
+        for trial, latency, quality in zip(drawn, latencies, qualities, strict=True)
     ]
     return QualityLatency(
         points=tuple(points),
