@@ -69,7 +69,7 @@ def test_without_a_hub_the_bundled_models_are_shown_and_said_to_be(open_page, se
 
 
 def test_filters_in_the_address_narrow_the_table(open_page, selection, words):
-    app = open_page("1_find", selection=selection.id, source="The bundled samples", text="bert", max="500k")
+    app = open_page("1_find", selection=selection.id, text="bert", max="500k")
     shown = app.dataframe[0].value
     assert len(shown)
     assert all("bert" in name for name in shown["model"])
