@@ -45,7 +45,7 @@ _NO_PAIR = "A second finished trial is needed for a comparison."
 
 
 def quality_latency(view: QualityLatency) -> go.Figure:
-    """Quality against latency: the front as a thin line, limits as lines, names on the front."""
+    """Quality against latency: the front as a thin line, limits as lines, names where there is room for them."""
     if not view.points:
         return _empty("No finished trial has both a score and a latency yet.")
     fig = _figure(440)
@@ -59,7 +59,7 @@ def quality_latency(view: QualityLatency) -> go.Figure:
     sides = text_positions(
         [drawing.within(drawing.log10(point.latency), x_range) for point in order],
         [drawing.within(point.quality, y_range) for point in order],
-        [cut_middle(point.name) if point.front or point.winner else "" for point in order],
+        [cut_middle(point.name) for point in order],
         _WIDTH,
         _HEIGHT,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -44,14 +43,13 @@ def run_plan(store: Store, path: Path, *, fresh: bool = False) -> RunResult:
         Interrupted: Stopped by Ctrl-C; the same call goes on from there.
     """
     from core.engine import plan as plans
-    from core.engine.prepare import prepare
+    from core.engine.prepare import prepare, repeated
     from core.jobs.runner import Runner
 
     prepared = prepare(plans.read(path), token=settings.hub_token())
     if fresh:
         repeat = _fresh_repeat(store, plans.plan_hash(prepared.plan))
-        specs = tuple(dataclasses.replace(spec, repeat=spec.repeat + repeat) for spec in prepared.specs)
-        prepared = dataclasses.replace(prepared, specs=specs)
+        prepared = repeated(prepared, repeat)
     for note in prepared.notes:
         say(f"note: {note}")
     run_id = store.submit(prepared)
