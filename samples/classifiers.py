@@ -139,7 +139,7 @@ CLASSIFIERS = (
         shape=_bert_shape(128, 6, 4) | {"embedding_size": 64},
         rows=5000,
         epochs=6,
-        tokenizer="unigram",
+        tokenizer="byte-bpe",
     ),
     Classifier(
         id="aurora-nlp/ticket-router-pro",

@@ -59,7 +59,7 @@ SUMMARIZERS = (
         rows=6000,
         epochs=7,
         peak_rate=3e-3,
-        tokenizer="unigram",
+        tokenizer="byte-bpe",
         vocabulary=900,
     ),
     Summarizer(

@@ -1,7 +1,11 @@
-"""Tokenizers trained on the generated text: WordPiece, byte-level BPE and Unigram, as the architectures are used to."""
+"""Tokenizers trained on the generated text: WordPiece and byte-level BPE, the same in every process.
+
+Unigram is missing on purpose: its trainer gives another vocabulary each time.
+"""
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-Style = Literal["wordpiece", "byte-bpe", "unigram"]
+Style = Literal["wordpiece", "byte-bpe"]
 
 MAX_TOKENS = 128
 
@@ -19,7 +23,7 @@ def train_tokenizer(style: Style, texts: Iterable[str], size: int) -> PreTrained
     """A fast tokenizer of about `size` entries; digits stand alone so that numbers can be copied."""
     from transformers import PreTrainedTokenizerFast
 
-    build = {"wordpiece": _wordpiece, "byte-bpe": _byte_bpe, "unigram": _unigram}[style]
+    build = {"wordpiece": _wordpiece, "byte-bpe": _byte_bpe}[style]
     tokenizer, special = build(texts, size)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -44,10 +48,20 @@ def _wordpiece(texts: Iterable[str], size: int) -> tuple[Tokenizer, dict[str, st
         [pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Digits(individual_digits=True)]
     )
     tokenizer.decoder = decoders.WordPiece()
+    # The trainer numbers continued letters in the order of a hash table, which differs from process to process, and
+    # breaks ties by number. Named beforehand they keep their numbers; only the vocabulary is taken over.
+    continued = [f"##{letter}" for letter in string.ascii_lowercase]
     trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=list(special.values()), min_frequency=3, show_progress=False
+        vocab_size=size,
+        special_tokens=[*special.values(), *continued],
+        initial_alphabet=list(string.ascii_lowercase),
+        min_frequency=3,
+        show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    learner = Tokenizer(models.WordPiece(unk_token=special["unk_token"]))
+    learner.normalizer, learner.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    learner.train_from_iterator(texts, trainer)
+    tokenizer.model = models.WordPiece(learner.get_vocab(), unk_token=special["unk_token"])
     tokenizer.post_processor = _around(tokenizer, "[CLS]", "[SEP]")
     return tokenizer, special
 
@@ -69,27 +83,6 @@ def _byte_bpe(texts: Iterable[str], size: int) -> tuple[Tokenizer, dict[str, str
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = _around(tokenizer, "<s>", "</s>")
     return tokenizer, special | {"cls_token": "<s>", "sep_token": "</s>"}
-
-
-def _unigram(texts: Iterable[str], size: int) -> tuple[Tokenizer, dict[str, str]]:
-    special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Metaspace(), pre_tokenizers.Digits(individual_digits=True)]
-    )
-    tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=size,
-        special_tokens=list(special.values()),
-        unk_token=special["unk_token"],
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", tokenizer.token_to_id("</s>"))]
-    )
-    return tokenizer, special
 
 
 def _around(tokenizer: Tokenizer, first: str, last: str) -> processors.TemplateProcessing:
