@@ -32,5 +32,5 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD python -c "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/_stcore/health', timeout=4)"
 
 # Inside the frame of huggingface.co a browser sends the upload's anti-forgery cookie only if it is SameSite=None.
-CMD exec streamlit run streamlit_app.py --server.address=0.0.0.0 --server.port="$PORT" \
-    ${SPACE_ID:+--server.xsrfCookieSameSite=none}
+CMD if [ -n "$SPACE_ID" ]; then export STREAMLIT_SERVER_XSRF_COOKIE_SAME_SITE=none; fi; \
+    exec python -m core start --host 0.0.0.0 --port "$PORT" --no-wait

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,14 +31,17 @@ def start(options: Namespace) -> int:
     _check_port(options.host, options.port)
     with contextlib.closing(Store()) as store:
         if not store.selections():
-            _run_example(store)
+            _fill(store, wait=not options.no_wait)
         ensure_runner(store)
     shown = "localhost" if options.host in ("127.0.0.1", "0.0.0.0") else options.host  # noqa: S104
     say(f"Shortlist: http://{shown}:{options.port}   (Ctrl-C ends the app; runs go on in the background)")
     command = [sys.executable, "-m", "streamlit", "run", str(APP)]
     address = ["--server.address", options.host, "--server.port", str(options.port)]
-    with contextlib.suppress(KeyboardInterrupt):
-        return subprocess.call([*command, *address], cwd=APP.parent, stdout=subprocess.DEVNULL)
+    with subprocess.Popen([*command, *address], cwd=APP.parent, stdout=subprocess.DEVNULL) as app:
+        # A container is stopped with SIGTERM, which reaches only this process.
+        signal.signal(signal.SIGTERM, lambda *_: app.terminate())
+        with contextlib.suppress(KeyboardInterrupt):
+            app.wait()
     return 0
 
 
@@ -96,16 +100,17 @@ def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _run_example(store: Store) -> None:
-    """For real, with progress: about half a minute on two cores."""
+def _fill(store: Store, wait: bool) -> None:
+    """Measure the bundled example, for real: about half a minute on two cores."""
     from core.cli.progress import shown
     from core.example import submit_example
     from core.jobs.runner import Runner
 
     say("First start: measuring the bundled sample models on this machine, so that the pages have something to show.")
     run = submit_example(store)
-    with shown(store, run):
-        Runner(store).work(run)
+    if wait:
+        with shown(store, run):
+            Runner(store).work(run)
 
 
 def _check_port(host: str, port: int) -> None:

@@ -71,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     start = _command(commands, "start", "core.cli.machine:start", "the runner and the app")
     start.add_argument("--host", default="127.0.0.1")
     start.add_argument("--port", type=int, default=8501)
+    start.add_argument("--no-wait", action="store_true", help="serve at once; the first example is measured meanwhile")
     return parser
 
 

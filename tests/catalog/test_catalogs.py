@@ -116,7 +116,7 @@ def test_a_plan_names_a_local_checkpoint_by_its_path_and_a_hub_model_by_its_id(c
     ("model", "words"),
     [
         ("no-such-model", "not a model of the Hub"),
-        ("./missing/model/here", "not a model of the Hub"),
+        ("./missing/model/here", "There is no folder"),
         (".", "config.json"),
     ],
 )
