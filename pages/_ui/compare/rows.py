@@ -10,7 +10,7 @@ import streamlit as st
 from core.analysis.rows import search
 from core.analysis.wording import NOTHING, quality
 from core.export.text import markdown
-from pages._ui import cached
+from pages._ui import cached, frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,6 +176,8 @@ def _one_row(table: RowTable, positions: NDArray[Any], place: int, order: list[i
             st.caption(f"Row {markdown(table.ids[row])}", width="stretch")
             _step("Previous", ids, place - 1, "K", place == 0)
             _step("Next", ids, place + 1, "J", place == len(ids) - 1)
+            if st.button("Comment", icon=":material/add_comment:", key="row_comment"):
+                frame.go("review", {"row": table.ids[row]})
         for value in table.inputs[row].values():
             st.text(str(value))
         st.caption("Reference")
