@@ -11,7 +11,7 @@ from core.cli.results import find_run
 from core.export.predictions import answers
 from core.store import Store
 
-ROWS = 3000
+ROWS = 1500
 SLOW = {"quality": {"batch_size": 1}, "latency": {"batch_sizes": []}}
 
 
@@ -51,6 +51,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_undisturbed_result(
         chunk.predictions for chunk in before.chunks
     ]
     monkeypatch.setenv("SHORTLIST_HOME", str(tmp_path / "undisturbed"))
-    undisturbed = cli("run", path, "--json").document
+    at_once = plan("at-once.yaml", dataset={"path": str(rows(ROWS))}, latency={"batch_sizes": []})
+    undisturbed = cli("run", at_once, "--json").document
     assert resumed.document["trials"][0]["metrics"] == undisturbed["trials"][0]["metrics"]
     assert answers(after) == answers(find_run("latest").outcomes[0])
