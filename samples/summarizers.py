@@ -56,10 +56,10 @@ SUMMARIZERS = (
             "dropout_rate": 0.0,
             "feed_forward_proj": "gated-gelu",
         },
-        rows=6000,
-        epochs=7,
+        rows=3000,
+        epochs=8,
         peak_rate=3e-3,
-        tokenizer="byte-bpe",
+        tokenizer="byte-bpe-t5",
         vocabulary=900,
     ),
     Summarizer(

@@ -14,7 +14,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-Style = Literal["wordpiece", "byte-bpe"]
+Style = Literal["wordpiece", "byte-bpe", "byte-bpe-t5"]
+"""The last one marks the end of a text but not its start, as T5 does."""
 
 MAX_TOKENS = 128
 
@@ -23,7 +24,7 @@ def train_tokenizer(style: Style, texts: Iterable[str], size: int) -> PreTrained
     """A fast tokenizer of about `size` entries; digits stand alone so that numbers can be copied."""
     from transformers import PreTrainedTokenizerFast
 
-    build = {"wordpiece": _wordpiece, "byte-bpe": _byte_bpe}[style]
+    build = {"wordpiece": _wordpiece, "byte-bpe": _byte_bpe, "byte-bpe-t5": _byte_bpe_t5}[style]
     tokenizer, special = build(texts, size)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -83,6 +84,14 @@ def _byte_bpe(texts: Iterable[str], size: int) -> tuple[Tokenizer, dict[str, str
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = _around(tokenizer, "<s>", "</s>")
     return tokenizer, special | {"cls_token": "<s>", "sep_token": "</s>"}
+
+
+def _byte_bpe_t5(texts: Iterable[str], size: int) -> tuple[Tokenizer, dict[str, str]]:
+    tokenizer, special = _byte_bpe(texts, size)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", tokenizer.token_to_id("</s>"))]
+    )
+    return tokenizer, {name: special[name] for name in ("pad_token", "eos_token", "unk_token")}
 
 
 def _around(tokenizer: Tokenizer, first: str, last: str) -> processors.TemplateProcessing:
