@@ -4,5 +4,6 @@ import streamlit as st
 
 from pages._ui import frame
 
-st.set_page_config(page_title="Shortlist", page_icon="🏁", layout="wide")
-frame.show(st.navigation(frame.pages(), position="top"))
+page = st.navigation(frame.pages(), position="top")
+st.set_page_config(page_title=f"{page.title} · Shortlist", page_icon="🏁", layout="wide")
+frame.show(page)

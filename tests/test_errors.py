@@ -7,9 +7,7 @@ import re
 
 from core import errors
 
-CLASSES = {
-    name: cls for name, cls in inspect.getmembers(errors, inspect.isclass) if cls.__module__ == errors.__name__
-}
+CLASSES = {name: cls for name, cls in inspect.getmembers(errors, inspect.isclass) if cls.__module__ == errors.__name__}
 
 
 def drawn() -> list[tuple[int, str]]:

@@ -139,7 +139,7 @@ def _reason(
     margin = points(abs(pair.difference), metric.percent).lstrip("+") + unit
     return (
         f"{winner.name} ({metric.name} {value}) cannot be told from the best, {best.name} (ahead by {margin}, "
-        f"p = {pair.p_holm:.2g} after Holm), and is the {cost} of the {len(tied)} tied{dropped}."
+        f"p = {pair.p_holm:.3f} after Holm), and is the {cost} of the {len(tied)} tied{dropped}."
     )
 
 

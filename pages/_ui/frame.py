@@ -60,17 +60,23 @@ _BY_KEY = {step.key: step for step in STEPS}
 
 
 def pages() -> list[Page]:
-    """The pages in journey order; a step that is done wears a tick."""
+    """The pages in journey order; a step that is done wears a tick.
+
+    The address without a page leads to the first step: Streamlit would take the step's own address from a default page.
+    """
     done = _done(state.current())
+    home = st.Page(lambda: go(STEPS[0].key), title="Shortlist", url_path="home", default=True, visibility="hidden")
     return [
-        st.Page(
-            step.path,
-            title=step.title,
-            icon=":material/check_circle:" if step.key in done else step.icon,
-            url_path=step.key,
-            default=step is STEPS[0],
-        )
-        for step in STEPS
+        home,
+        *(
+            st.Page(
+                step.path,
+                title=step.title,
+                icon=":material/check_circle:" if step.key in done else step.icon,
+                url_path=step.key,
+            )
+            for step in STEPS
+        ),
     ]
 
 
@@ -134,6 +140,7 @@ def _header(selection: Selection | None) -> None:
     if selection and selection.example:
         with st.container(horizontal=True, vertical_alignment="center", key="example_banner"):
             st.info("This is an example with real results, made on this machine.", icon=":material/school:")
+            st.page_link(_BY_KEY["compare"].path, label="See its answer", icon=":material/scatter_plot:")
             if st.button("Start your own", icon=":material/add:", key="start_own"):
                 dialogs.new_selection()
 
