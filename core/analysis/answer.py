@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.analysis.ranking import against
-from core.analysis.wording import device_name, megabytes, milliseconds, points
+from core.analysis.wording import device_name, megabytes, milliseconds, p_value, points
 
 if TYPE_CHECKING:
     from core.analysis.paired import Pair
@@ -56,9 +56,9 @@ def enough_rows_in_words(enough: EnoughRows, metric: Metric) -> str:
     if not pair.difference:
         return f"{enough.best} and {enough.second} score the same on these {rows}: more rows may not part them."
     if pair.significant:
-        return f"{ahead}, and these {rows} are enough to say so (p = {pair.p_holm:.2g} after Holm)."
+        return f"{ahead}, and these {rows} are enough to say so ({p_value(pair.p_holm)})."
     needed = f"; about {enough.needed:,} would, were that the true difference" if enough.needed else ""
-    return f"{ahead}, which {rows} cannot tell from chance (p = {pair.p_holm:.2g} after Holm){needed}."
+    return f"{ahead}, which {rows} cannot tell from chance ({p_value(pair.p_holm)}){needed}."
 
 
 def difference_in_words(difference: float, metric: Metric) -> str:
@@ -70,8 +70,8 @@ def _quality(pair: Pair, metric: Metric) -> str:
     between = f"{points(pair.low, metric.percent)} to {points(pair.high, metric.percent)}"
     shown = f"Its {metric.name} differs by {difference_in_words(pair.difference, metric)} ({between})"
     if not pair.significant:
-        return f"{shown}: chance may explain that (p = {pair.p_holm:.2g} after Holm)."
-    return f"{shown}: that is more than chance (p = {pair.p_holm:.2g} after Holm)."
+        return f"{shown}: chance may explain that ({p_value(pair.p_holm)})."
+    return f"{shown}: that is more than chance ({p_value(pair.p_holm)})."
 
 
 def _costs(second: TrialSummary, winner: TrialSummary) -> list[str]:

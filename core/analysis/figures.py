@@ -20,6 +20,7 @@ from core.analysis.wording import (
     device_name,
     megabytes,
     milliseconds,
+    p_value,
     points,
     quality,
     quality_between,
@@ -235,7 +236,7 @@ def forest(rows: Sequence[ForestRow], baseline: str, metric: Metric) -> go.Figur
             error_x=drawing.error_bars([interval], colour, thickness=2),
             hovertemplate=f"{bold(row.name)}<br>{points(row.difference, metric.percent)}{unit} "
             f"({points(row.low, metric.percent)} to {points(row.high, metric.percent)})<br>"
-            f"p = {row.p_holm:.2g} after Holm<extra></extra>",
+            f"{safe(p_value(row.p_holm))}<extra></extra>",
         )
     _say_above(fig, f"against {bold(baseline)} · grey: may be chance")
     fig.update_xaxes(title=f"difference in {safe(metric.title)}{f' ({unit.strip()})' if unit else ''}")
@@ -253,10 +254,10 @@ def differences(view: Differences, metric: Metric) -> go.Figure:
         ["" if i == j else points(value, metric.percent) for j, value in enumerate(line)]
         for i, line in enumerate(view.difference.tolist())
     ]
-    p_values = [[f"{p:.2g}" for p in line] for line in view.p_holm.tolist()]
+    p_values = [[safe(p_value(p)) for p in line] for line in view.p_holm.tolist()]
     hover = drawing.cells([[safe(name)] for name in view.names], [safe(name) for name in view.names], texts, p_values)
     unit = drawing.difference_scale(metric)[1]
-    text = f"%{{customdata[0]}} minus %{{customdata[1]}}<br>%{{customdata[2]}}{unit}, p = %{{customdata[3]}} after Holm"
+    text = f"%{{customdata[0]}} minus %{{customdata[1]}}<br>%{{customdata[2]}}{unit}, %{{customdata[3]}}"
     scale = [[0, VERMILION], [0.5, PALE], [1, BLUE]]
     fig = _heatmap(coloured, scale, (-reach, reach), texts, view.names, hover, text)
     fig.update_xaxes(tickvals=list(range(len(texts))), ticktext=_ticks(view.names), tickangle=-35)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.analysis import limits as limit_checks
 from core.analysis.summary import analyse
-from core.analysis.wording import enumerate_words, megabytes, milliseconds, points, quality
+from core.analysis.wording import enumerate_words, megabytes, milliseconds, p_value, points, quality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,7 +139,7 @@ def _reason(
     margin = points(abs(pair.difference), metric.percent).lstrip("+") + unit
     return (
         f"{winner.name} ({metric.name} {value}) cannot be told from the best, {best.name} (ahead by {margin}, "
-        f"p = {pair.p_holm:.3f} after Holm), and is the {cost} of the {len(tied)} tied{dropped}."
+        f"{p_value(pair.p_holm)}), and is the {cost} of the {len(tied)} tied{dropped}."
     )
 
 

@@ -129,6 +129,11 @@ def what_rows_can_show(rows: int) -> str:
     return f"With {rows:,} rows a difference under {100 * least:.1f} points cannot be told from chance."
 
 
+def p_value(p: float) -> str:
+    """As in "p = 0.042 after Holm"; below a thousandth "p < 0.001"."""
+    return f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'} after Holm"
+
+
 def enumerate_words(words: Sequence[str]) -> str:
     """One, two and three."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
