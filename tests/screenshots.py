@@ -45,7 +45,7 @@ def _take(browser: Browser, url: str, name: str, width: int, height: int, scheme
     page.goto(url)
     page.get_by_text(PAGES[name]).last.wait_for(timeout=60_000)
     page.wait_for_timeout(5000)  # charts draw themselves after the words
-    tallest = page.evaluate("Math.max(...[...document.querySelectorAll('*')].map(e => e.scrollHeight))")
+    tallest = page.get_by_test_id("stMainBlockContainer").evaluate("element => element.scrollHeight")
     page.set_viewport_size({"width": width, "height": min(int(tallest), LONGEST)})
     page.wait_for_timeout(2000)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")

@@ -24,8 +24,10 @@ STYLE = """<style>
 [data-testid="stMainBlockContainer"] {padding-top: 4.25rem; padding-bottom: 4rem;}
 [data-testid="stAppViewContainer"] {overflow-x: hidden;}
 /* In the dark the primary colour carries white text, so as text itself it needs a lighter sister (AA: 7.6:1). */
-[role="tab"][aria-selected="true"] p, [data-testid="stSliderThumbValue"], button[kind="pillsActive"] p,
-button[kind="segmented_controlActive"] p {color: light-dark(#0B6E69, #3FB8AF);}
+[role="tab"][aria-selected="true"] p, [data-testid="stSliderThumbValue"],
+button[data-variant]:is([aria-checked="true"], [aria-pressed="true"], [data-selected]) p {
+  color: light-dark(#0B6E69, #3FB8AF);
+}
 @media (max-width: 640px) {
   .st-key-results_first_on_phones > div > [data-testid="stHorizontalBlock"] {flex-direction: column-reverse;}
   .st-key-results_first_on_phones [data-testid="stColumn"] {width: 100%; min-width: 100%;}

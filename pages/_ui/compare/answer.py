@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.analysis import answer
-from core.analysis.wording import NOTHING, count, megabytes, milliseconds, quality
+from core.analysis.wording import NOTHING, count, file_size, megabytes, milliseconds, quality
 from core.export.text import markdown
 from pages._ui import frame
 
@@ -68,7 +68,7 @@ def _numbers(analysis: Analysis, winner: TrialSummary) -> None:
             interval = _between(tail, milliseconds) if tail else ""
             _number("p95 latency", milliseconds(tail.value) if tail else NOTHING, interval)
         _number("Peak memory", megabytes(winner.memory()), f"model {megabytes(winner.memory('model'))}")
-        size = megabytes(facts.download_bytes / 1e6) if facts and facts.download_bytes else NOTHING
+        size = file_size(facts.download_bytes if facts else None)
         _number("Parameters", count(facts.parameters if facts else None), f"download {size}")
         _number("Licence", (facts.license if facts else None) or "unknown", facts.license_class if facts else "")
 
