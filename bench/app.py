@@ -38,7 +38,7 @@ from tests.pages.seed import fill
 REPO = Path(__file__).resolve().parent.parent
 TABS = ("Trials", "CPU vs GPU", "Latency", "Memory", "Statistics", "Errors", "Rows")
 VIEWS: dict[str, tuple[str, dict[str, str]]] = {
-    "find": ("", {}),  # the first page has no name in its address
+    "find": ("find", {}),
     **{page: (page, {}) for page in ("data", "benchmark", "review", "export")},
     **{f"compare, {tab}": ("compare", {"tab": tab}) for tab in TABS},
 }
@@ -115,7 +115,7 @@ def rerun_seconds(url: str, selection: str, rounds: int) -> Iterator[Figure]:
 
 def results_seconds(url: str, selection: str, rounds: int) -> Figure:
     """Showing what the Hub has answered, which the app then has in its cache."""
-    with Visitor(url, "", selection=selection, source="hub", limit=MODELS) as visitor:
+    with Visitor(url, "find", selection=selection, source="hub", limit=MODELS) as visitor:
         visitor.run()
         if f"The first {MODELS} models".encode() not in visitor.said:
             raise RuntimeError(f"The page does not show {MODELS} models of the Hub.")

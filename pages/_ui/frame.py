@@ -67,7 +67,7 @@ def pages() -> list[Page]:
     The address without a page leads to the first step: Streamlit would take the step's own address from a default page.
     """
     done = _done(state.current())
-    home = st.Page(lambda: go(STEPS[0].key), title="Shortlist", url_path="home", default=True, visibility="hidden")
+    home = st.Page(_first_step, title="Shortlist", url_path="home", default=True, visibility="hidden")
     return [
         home,
         *(
@@ -80,6 +80,10 @@ def pages() -> list[Page]:
             for step in STEPS
         ),
     ]
+
+
+def _first_step() -> None:
+    go(STEPS[0].key, st.query_params.to_dict())
 
 
 def show(page: Page) -> None:
