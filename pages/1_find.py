@@ -86,9 +86,9 @@ def _shortlist(selection: Selection) -> None:
         if not shortlist:
             st.caption("Empty. Tick models in the table and add them: two to ten make a good comparison.")
         for one in shortlist:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
                 st.markdown(
-                    markdown(one.id) + (" :red[:material/block:]" if one.blocked else ""),
+                    f":small[{markdown(one.id)}]" + (" :red[:material/block:]" if one.blocked else ""),
                     width="stretch",
                     help=markdown(one.blocked) if one.blocked else None,
                 )

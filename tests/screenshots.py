@@ -1,6 +1,6 @@
 """Pictures of every page for docs/screenshots: 1440 and 400 pixels wide, light and dark.
 
-`python -m tests.screenshots http://localhost:8501` takes them from a running app that holds the example.
+`python -m tests.screenshots http://localhost:8501 [PAGE …]` takes them from a running app that holds the example.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ SIZES = ((1440, 1000), (400, 900))
 LONGEST = 2400
 
 
-def main(url: str) -> None:
+def main(url: str, *pages: str) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=ensure(), args=ARGUMENTS)
         for width, height in SIZES:
             for scheme in ("light", "dark"):
-                for page in PAGES:
+                for page in pages or PAGES:
                     _take(browser, f"{url}/{page}", page, width, height, scheme)
         browser.close()
 
@@ -55,4 +55,4 @@ def _take(browser: Browser, url: str, name: str, width: int, height: int, scheme
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8501")
+    main(*(sys.argv[1:] or ["http://localhost:8501"]))
