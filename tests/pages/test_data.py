@@ -135,7 +135,7 @@ def test_bundled_rows_are_offered_by_task(open_page: Page, words: Words, selecti
     page.segmented_control[0].set_value("samples").run()
     press(page, "take_sample")
     assert "tickets.csv" in words(page)
-    assert page.button(key="next_step").label == "Use these 400 rows"
+    assert page.button(key="next_step").label == "Use these 800 rows"
 
 
 @pytest.mark.parametrize("task", registry.tasks())
