@@ -95,9 +95,11 @@ def _start_selection(page) -> None:  # type: ignore[no-untyped-def]
 def _find(page) -> None:  # type: ignore[no-untyped-def]
     page.get_by_text("models from the Hub").wait_for()
     for model in MODELS:
-        page.get_by_label("Name contains").fill(model.split("/")[1])
+        name = model.split("/")[1]
+        page.get_by_label("Name contains").fill(name)
         page.get_by_test_id("stForm").get_by_role("button", name="Search").click()
-        page.get_by_text("1 model from the Hub").wait_for()
+        page.get_by_text(f"“{name}” in the name").wait_for()
+        page.get_by_text("Tick the models worth a trial").wait_for()  # the selection of the search before is gone
         _tick_first_row(page)
         page.get_by_role("button", name="Add to shortlist").click()
         page.locator(".st-key-shortlist").get_by_text(model).wait_for()
