@@ -108,30 +108,6 @@ class ClassScore:
         )
 
 
-def per_class(totals: NDArray[Any], labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Scores of each class from the summed rows of any of the three metrics.
-
-    Args:
-        totals: Summed statistics, shape (k,).
-        labels: The labels that the statistics were made with.
-
-    Returns:
-        One dict per label, in order, and one for `OTHER` where it occurs: `label`, `precision`, `recall`, `f1` (None
-        where undefined), `support` (references), `predicted` (answers), `tp`, `fp`, `fn`.
-    """
-    table = []
-    for label, (tp, fp, fn) in zip((*labels, OTHER), totals.reshape(-1, 3).round().astype(int).tolist(), strict=True):
-        support, predicted = tp + fn, tp + fp
-        line = {
-            "label": label,
-            "precision": tp / predicted if predicted else None,
-            "recall": tp / support if support else None,
-            "f1": 2 * tp / (support + predicted) if support + predicted else None,
-        }
-        table.append({**line, "support": support, "predicted": predicted, "tp": tp, "fp": fp, "fn": fn})
-    return table if table[-1]["support"] + table[-1]["predicted"] else table[:-1]
-
-
 METRIC = (
     ClassScore("precision", "Precision", false_positives=1, false_negatives=0),
     ClassScore("recall", "Recall", false_positives=0, false_negatives=1),

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, classification_report, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from core import registry
 from core.errors import PlanError
 from core.metrics.base import describe_options, resolve_options
-from core.metrics.precision_recall_f1 import OTHER, per_class
 from core.metrics.scoring import statistics, values
 
 NAMES = ("precision", "recall", "f1")
@@ -129,27 +128,3 @@ def test_the_average_is_what_people_write_behind_the_score() -> None:
     assert describe_options(metric, resolve_options(metric, {})) == "macro"
     spam = resolve_options(metric, {"f1_average": "binary", "f1_positive": "spam"})
     assert describe_options(metric, spam) == "binary, spam"
-
-
-def test_the_table_of_classes_equals_scikit_learns_report() -> None:
-    answers, references, labels = next(iter(cases(1, seed=13)))
-    rows = statistics(["recall"], {}, labels, [{"answer": answer} for answer in answers], references)["recall"]
-    report = classification_report(references, answers, labels=labels, output_dict=True, zero_division=0)
-    table = per_class(rows.sum(axis=0), labels)
-    assert [line["label"] for line in table] == list(labels)
-    for line in table:
-        wanted = report[line["label"]]
-        assert line["support"] == wanted["support"]
-        assert [line[key] or 0 for key in NAMES] == pytest.approx(
-            [wanted[key] for key in ("precision", "recall", "f1-score")]
-        )
-
-
-def test_the_table_of_classes_leaves_out_what_does_not_exist_and_adds_foreign_answers() -> None:
-    predictions = [{"answer": answer} for answer in ("a", "a", "LABEL_7")]
-    totals = statistics(["f1"], {}, ("a", "b", "c"), predictions, ["a", "b", "a"])["f1"].sum(axis=0)
-    a, b, c, other = per_class(totals, ("a", "b", "c"))
-    assert (a["tp"], a["fp"], a["fn"], a["support"], a["predicted"]) == (1, 1, 1, 2, 2)
-    assert (b["precision"], b["recall"], b["f1"]) == (None, 0.0, 0.0)
-    assert (c["precision"], c["recall"], c["f1"], c["support"]) == (None, None, None, 0)
-    assert (other["label"], other["precision"], other["recall"], other["predicted"]) == (OTHER, 0.0, None, 1)
