@@ -56,6 +56,19 @@ def open_page() -> Callable[..., AppTest]:
 
 
 @pytest.fixture
+def gone_to(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The pages that were opened; a page alone cannot open another."""
+    opened: list[str] = []
+
+    def switch_page(path: str, **_: object) -> None:
+        opened.append(path.rpartition("/")[2])
+        st.stop()
+
+    monkeypatch.setattr(st, "switch_page", switch_page)
+    return opened
+
+
+@pytest.fixture
 def words() -> Callable[[AppTest], str]:
     """Everything the page says, as one text."""
     kinds = ("title", "subheader", "markdown", "caption", "text", "code", "info", "warning", "error", "success")

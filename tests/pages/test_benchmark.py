@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import jobs
@@ -33,18 +32,6 @@ def runners(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     monkeypatch.setattr(jobs, "ensure_runner", lambda store: asked.append(store.url))
     return asked
-
-
-@pytest.fixture
-def gone_to(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    opened: list[str] = []
-
-    def switch_page(path: str, **_: object) -> None:
-        opened.append(path.rpartition("/")[2])
-        st.stop()
-
-    monkeypatch.setattr(st, "switch_page", switch_page)
-    return opened
 
 
 @pytest.fixture

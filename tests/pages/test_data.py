@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import registry
@@ -24,19 +23,6 @@ def selection(store: Store) -> Selection:
     store.add_candidate(selection.id, Candidate("samples", "org/named", labels=("Billing", "refund")))
     store.add_candidate(selection.id, Candidate("samples", "org/numbered", labels=("LABEL_0", "LABEL_1")))
     return selection
-
-
-@pytest.fixture
-def gone_to(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The pages that were opened; a page alone cannot open another."""
-    opened: list[str] = []
-
-    def switch_page(path: str, **_: object) -> None:
-        opened.append(path.rpartition("/")[2])
-        st.stop()
-
-    monkeypatch.setattr(st, "switch_page", switch_page)
-    return opened
 
 
 def upload(page: AppTest, content: bytes, name: str = "tickets.csv") -> AppTest:
