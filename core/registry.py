@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,16 +20,22 @@ if TYPE_CHECKING:
     from core.tasks.base import Task
 
 
-@cache
-def _collect(package: str, constant: str) -> dict[str, Any]:
+def _plugins(package: str, constant: str) -> Iterator[tuple[str, Any]]:
+    """Every plug-in of a package with the module it stands in."""
     root = importlib.import_module(package)
-    found: dict[str, Any] = {}
     for module in sorted(info.name for info in pkgutil.iter_modules(root.__path__)):
         plugin = getattr(importlib.import_module(f"{package}.{module}"), constant, ())
         for item in plugin if isinstance(plugin, tuple) else (plugin,):
-            if item.name in found:
-                raise RuntimeError(f"{package}.{module}: a second {constant} is named {item.name!r}")
-            found[item.name] = item
+            yield f"{package}.{module}", item
+
+
+@cache
+def _collect(package: str, constant: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for module, item in _plugins(package, constant):
+        if item.name in found:
+            raise RuntimeError(f"{module}: a second {constant} is named {item.name!r}")
+        found[item.name] = item
     return found
 
 
@@ -48,14 +55,32 @@ def task(name: str) -> Task:
     return cast("Task", _one("task", name, tasks()))
 
 
-def metrics() -> dict[str, Metric]:
-    """Every metric by its name."""
-    return cast("dict[str, Metric]", _collect("core.metrics", "METRIC"))
+@cache
+def metrics() -> tuple[Metric, ...]:
+    """Every metric. Names may repeat, but not within one kind of reference."""
+    found: dict[tuple[str, str], Metric] = {}
+    for module, item in _plugins("core.metrics", "METRIC"):
+        for kind in item.kinds:
+            if (item.name, kind) in found:
+                raise RuntimeError(f"{module}: a second METRIC for {kind!r} is named {item.name!r}")
+            found[item.name, kind] = item
+    return tuple(dict.fromkeys(found.values()))
 
 
-def metric(name: str) -> Metric:
-    """The metric of that name. Raises UnknownName."""
-    return cast("Metric", _one("metric", name, metrics()))
+def metrics_of(task: Task) -> dict[str, Metric]:
+    """The metrics that score this task's references, by name: its defaults first, the others in order of their files.
+
+    Raises:
+        UnknownName: One of its defaults does not exist.
+    """
+    kind = next(column.kind for column in task.columns if column.role == "reference")
+    found = {one.name: one for one in metrics() if kind in one.kinds}
+    return {name: _one(f"metric of {task.name}", name, found) for name in task.default_metrics} | found
+
+
+def metric(name: str, task: Task) -> Metric:
+    """The task's metric of that name. Raises UnknownName."""
+    return cast("Metric", _one(f"metric of {task.name}", name, metrics_of(task)))
 
 
 def backends() -> dict[str, Backend]:

@@ -26,7 +26,7 @@ DOORS = {
 """Vendor → the only files below core that may import it. A path that ends in / is a folder."""
 
 ORDER = (
-    *("records", "errors", "settings", "codec", "registry", "tasks", "metrics", "catalog", "data", "engine"),
+    *("records", "errors", "options", "settings", "codec", "registry", "tasks", "metrics", "catalog", "data", "engine"),
     *("store", "jobs", "analysis", "review", "export", "example", "cli", "__main__"),
 )
 """Each room may import those before it. Types alone may be named across (`if TYPE_CHECKING`)."""

@@ -207,7 +207,7 @@ def _unusable(column: Column, value: Any) -> str | None:
         return f"{'missing' if column.kind == 'label' else 'empty'} {column.name}"
     if isinstance(value, str):
         return None
-    if column.role == "reference" and column.kind == "text" and isinstance(value, list):
+    if column.kind == "texts" and isinstance(value, list):
         if not all(isinstance(text, str) for text in value):
             return f"{column.name} is not a list of texts"
         return None if value else f"empty {column.name}"

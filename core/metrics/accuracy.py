@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.metrics.base import Option, ratio
+from core.metrics.base import Summed, ratio
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from core.tasks.base import Prediction
 
-class Accuracy:
+
+class Accuracy(Summed):
     """Right rows over all rows, as scikit-learn's `accuracy_score`.
 
     Statistics, shape (n, 2): whether the answer equals the reference, and 1.
@@ -20,19 +22,23 @@ class Accuracy:
 
     name = "accuracy"
     title = "Accuracy"
+    kinds = ("label", "word")
     higher_is_better = True
     percent = True
     binary = True
-    options: Mapping[str, Option] = {}
 
     def rows(
-        self, answers: Sequence[Any], references: Sequence[Any], labels: Sequence[str], options: Mapping[str, Any]
+        self,
+        predictions: Sequence[Prediction],
+        references: Sequence[Any],
+        labels: Sequence[str],
+        options: Mapping[str, Any],
     ) -> NDArray[np.int8]:
         """Statistics of each row."""
         import numpy as np
 
-        statistics = np.ones((len(answers), 2), dtype=np.int8)
-        statistics[:, 0] = [answer == reference for answer, reference in zip(answers, references, strict=True)]
+        statistics = np.ones((len(predictions), 2), dtype=np.int8)
+        statistics[:, 0] = [one["answer"] == wanted for one, wanted in zip(predictions, references, strict=True)]
         return statistics
 
     def value(self, totals: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -1,50 +1,61 @@
-"""What a metric is: per-row sufficient statistics plus an aggregate of their sums.
+"""What a metric is: statistics of each row, and a value of rows that may count more than once.
 
-Because every value is a function of summed rows, one matrix product gives a whole bootstrap
-(`core.analysis.intervals`), and two models can be compared row by row.
+Most metrics are functions of *summed* statistics, so one matrix product gives a whole bootstrap
+(`core.analysis.intervals`), and two models can be compared row by row. What depends on the order of the rows' scores
+(AUC, Spearman) says itself what weighted rows are worth.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from core.options import Option, resolve
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from core.tasks.base import Prediction, ReferenceKind
 
-@dataclass(frozen=True)
-class Option:
-    """A setting of a metric. Written flat in the plan: `f1_average` is option `average` of `f1`."""
-
-    default: Any
-    choices: tuple[Any, ...] = ()
-    help: str = ""
+__all__ = ["Metric", "Option", "Resampled", "Summed", "describe_options", "overall", "per_row", "ratio", "resolve_options"]
 
 
 class Metric(Protocol):
     """A score of predictions against references.
 
     `options` passed to the methods are complete (`resolve_options`). `labels` are the data set's label names, empty
-    for tasks without labels.
+    for tasks without labels. A metric inherits `Summed` or `Resampled`.
     """
 
     name: str
+    """As people write it. Several metrics may share a name (`f1` of labels, of entities, of answers) as long as no
+    kind of reference has two of them."""
     title: str
+    kinds: tuple[ReferenceKind, ...]
+    """Kinds of reference it scores: it is offered for every task with such a reference."""
+    needs: tuple[str, ...]
+    """Keys of a prediction it reads."""
     higher_is_better: bool
     percent: bool
     """Whether people expect to see it as a percentage."""
     binary: bool
     """Whether a single row scores exactly 0 or 1, so that McNemar's exact test applies to pairs."""
+    summed: bool
+    """Whether its value is a function of summed statistics."""
+    stored: bool
+    """Whether its statistics are numbers that are worth keeping. Otherwise they are made again from predictions."""
     options: Mapping[str, Option]
 
     def rows(
-        self, answers: Sequence[Any], references: Sequence[Any], labels: Sequence[str], options: Mapping[str, Any]
+        self,
+        predictions: Sequence[Prediction],
+        references: Sequence[Any],
+        labels: Sequence[str],
+        options: Mapping[str, Any],
     ) -> NDArray[Any]:
-        """Sufficient statistics, shape (n, k): row i depends on answer i and reference i alone.
+        """Statistics, shape (n, k): row i depends on prediction i and reference i alone.
 
         Counts may come as int8, which takes an eighth of the memory: NumPy's `sum` widens it.
         """
@@ -53,26 +64,75 @@ class Metric(Protocol):
     def value(
         self, totals: NDArray[np.float64], labels: Sequence[str], options: Mapping[str, Any]
     ) -> NDArray[np.float64]:
-        """The metric from summed rows: shape (…, k) → (…). Undefined values are NaN."""
+        """The metric from summed rows: shape (…, k) → (…). Undefined values are NaN. Only where `summed`."""
+        ...
+
+    def weighted(
+        self, statistics: NDArray[Any], weights: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]
+    ) -> NDArray[np.float64]:
+        """The metric of rows that count several times: (n, k) and (B, n) → (B,). Undefined values are NaN."""
         ...
 
 
+class Summed:
+    """A metric that is a function of summed statistics; it brings `value`."""
+
+    needs: tuple[str, ...] = ("answer",)
+    percent = False
+    binary = False
+    summed = True
+    stored = True
+    options: Mapping[str, Option] = {}
+
+    def weighted(
+        self, statistics: NDArray[Any], weights: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]
+    ) -> NDArray[np.float64]:
+        """The value of the weighted sums."""
+        metric: Any = self
+        values: NDArray[np.float64] = metric.value(weights.astype(float) @ statistics.astype(float), labels, options)
+        return values
+
+
+class Resampled:
+    """A metric that needs the rows themselves; it brings `weighted`."""
+
+    needs: tuple[str, ...] = ("answer",)
+    percent = False
+    binary = False
+    summed = False
+    stored = True
+    options: Mapping[str, Option] = {}
+
+    def value(
+        self, totals: NDArray[np.float64], labels: Sequence[str], options: Mapping[str, Any]
+    ) -> NDArray[np.float64]:
+        """There is none."""
+        raise TypeError(f"{type(self).__name__} is no function of sums.")
+
+
+def overall(metric: Metric, statistics: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> float:
+    """The metric over these rows (n, k); NaN where it is undefined."""
+    import numpy as np
+
+    if metric.summed:
+        return float(metric.value(statistics.sum(axis=0), labels, options))
+    return float(metric.weighted(statistics, np.ones((1, len(statistics))), labels, options)[0])
+
+
+def per_row(
+    metric: Metric, statistics: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]
+) -> NDArray[np.float64]:
+    """The metric of each row by itself: (n, k) → (n,)."""
+    import numpy as np
+
+    if metric.summed:
+        return np.asarray(metric.value(statistics, labels, options), dtype=np.float64)
+    return np.array([overall(metric, statistics[row : row + 1], labels, options) for row in range(len(statistics))])
+
+
 def resolve_options(metric: Metric, flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The metric's options, complete, from the plan's flat ones (`f1_average`).
-
-    Raises:
-        PlanError: a value is not allowed.
-    """
-    from core.errors import PlanError
-
-    options = {}
-    for name, option in metric.options.items():
-        value = flat.get(f"{metric.name}_{name}", option.default)
-        if option.choices and value not in option.choices:
-            allowed = ", ".join(map(str, option.choices))
-            raise PlanError(f"{metric.name}_{name} is {value!r}.", f"Use one of: {allowed}.")
-        options[name] = value
-    return options
+    """The metric's options, complete, from the plan's flat ones (`f1_average`). Raises PlanError."""
+    return resolve(metric.options, flat, f"{metric.name}_")
 
 
 def describe_options(metric: Metric, options: Mapping[str, Any]) -> str:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import PlanError
-from core.metrics.base import Option, ratio
+from core.metrics.base import Option, Summed, ratio
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from core.tasks.base import Prediction
 
 AVERAGES = ("macro", "micro", "weighted", "binary")
 OTHER = "(another label)"
@@ -32,7 +34,7 @@ OPTIONS = {
 
 
 @dataclass(frozen=True)
-class ClassScore:
+class ClassScore(Summed):
     """tp / (tp + a·fp + b·fn), averaged: precision (a=1, b=0), recall (0, 1), F1 (½, ½).
 
     Values equal scikit-learn's `precision_recall_fscore_support` with `zero_division=0`, in which the classes are those
@@ -50,19 +52,24 @@ class ClassScore:
     false_negatives: float
     """How much a fn weighs (b)."""
 
+    kinds = ("label",)
     higher_is_better = True
     percent = True
-    binary = False
     options = OPTIONS
 
     def rows(
-        self, answers: Sequence[Any], references: Sequence[Any], labels: Sequence[str], options: Mapping[str, Any]
+        self,
+        predictions: Sequence[Prediction],
+        references: Sequence[Any],
+        labels: Sequence[str],
+        options: Mapping[str, Any],
     ) -> NDArray[np.int8]:
         """Statistics of each row. Raises PlanError where the average is binary and `positive` is not a label."""
         import numpy as np
 
         if options["average"] == "binary":
             self._positive(labels, options)
+        answers = [prediction["answer"] for prediction in predictions]
         place = {label: index for index, label in enumerate(labels)}
         answered = np.array([place.get(answer, len(place)) for answer in answers], dtype=np.intp)
         wanted = np.array([place.get(reference, len(place)) for reference in references], dtype=np.intp)

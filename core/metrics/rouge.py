@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from core.metrics.base import Option, ratio
+from core.metrics.base import Option, Summed, ratio
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from core.tasks.base import Prediction
+
 OPTIONS = {"use_stemmer": Option(False, (False, True), "Compare word stems (English) instead of words.")}
 
 
 @dataclass(frozen=True)
-class Rouge:
+class Rouge(Summed):
     """Mean F-measure of `rouge_score`; of several references the one that suits the answer best counts.
 
     Values equal `evaluate`'s with `use_aggregator=False`, averaged (its aggregator gives the median of bootstrapped
@@ -31,22 +33,25 @@ class Rouge:
     name: str
     title: str
 
+    kinds = ("texts", "continuation")
     higher_is_better = True
-    percent = False
-    binary = False
     options = OPTIONS
 
     def rows(
-        self, answers: Sequence[Any], references: Sequence[Any], labels: Sequence[str], options: Mapping[str, Any]
+        self,
+        predictions: Sequence[Prediction],
+        references: Sequence[Any],
+        labels: Sequence[str],
+        options: Mapping[str, Any],
     ) -> NDArray[np.float64]:
         """Statistics of each row. A reference is a text or a list of texts."""
         import numpy as np
 
         scorer = _scorer(self.name, options["use_stemmer"])
-        statistics = np.ones((len(answers), 2))
-        for row, (answer, reference) in enumerate(zip(answers, references, strict=True)):
+        statistics = np.ones((len(predictions), 2))
+        for row, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
             texts = [reference] if isinstance(reference, str) else reference
-            statistics[row, 0] = scorer.score_multi(texts, answer)[self.name].fmeasure
+            statistics[row, 0] = scorer.score_multi(texts, prediction["answer"])[self.name].fmeasure
         return statistics
 
     def value(self, totals: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> NDArray[np.float64]:

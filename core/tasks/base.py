@@ -5,15 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from core.options import Option
 from core.records import Protocol as MeasuringProtocol
 
-Encoding = dict[str, list[int]]
-"""One tokenised row as the tokenizer gives it, not padded: `{"input_ids": […], "attention_mask": […], …}`."""
+InputKind = Literal["text", "words", "image", "audio"]
+ReferenceKind = Literal[
+    "label", "labels", "tags", "answers", "texts", "transcript", "number", "word", "continuation", "boxes", "mask"
+]
+Kind = InputKind | ReferenceKind
+"""What a value is. `core.data.kinds` says how each is read; a metric says which reference kinds it scores.
+
+In an `EvalSet`, and as the `answer` of a prediction:
+
+    text          str
+    words         list of str
+    image, audio  {"file": absolute path, "sha256": …}
+    label         str                               answer: str, and `probabilities` parallel to the labels
+    labels        list of str, sorted, maybe empty  answer: the same, and `probabilities` parallel to the labels
+    tags          list of str, one per word         answer: the same
+    answers       list of str, empty: no answer     answer: str, empty: no answer
+    texts         str, or list of str               answer: str
+    transcript    str                               answer: str
+    number        float                             answer: float
+    word          str                               answer: str, and `ranked`: the five likeliest
+    continuation  str, list of str, or None         answer: str, and `nll` (nats), `tokens`, `bytes` of the likelihood
+    boxes         list of {"label", "box": [left, top, right, bottom] in pixels}   answer: the same with "score"
+    mask          {"size": [height, width], "runs": [[label or None, pixels], …] row by row}   answer: the same
+"""
 
 Prediction = dict[str, Any]
-"""One row's result. `answer` is always there: a data set label name or a text. Plain JSON values only."""
+"""One row's result. `answer` is always there, of the task's reference kind. Plain JSON values only."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +46,7 @@ class Column:
 
     name: str
     role: Literal["input", "reference"]
-    kind: Literal["text", "label"]
+    kind: Kind
     title: str
     guesses: tuple[str, ...]
     """Usual column names, the likeliest first, lower case."""
@@ -30,8 +54,32 @@ class Column:
 
 
 @dataclass(frozen=True)
-class DecodeContext:
-    """What turning raw outputs into predictions needs to know."""
+class Piece:
+    """One thing that a model runs on: a text, a window of a long one, a picture, a clip. A row has one or several."""
+
+    inputs: Mapping[str, Any]
+    """What the model takes, not padded: `{"input_ids": […], "attention_mask": […]}`, `{"pixel_values": array}`."""
+    length: int
+    """What padding is measured in: tokens, or what costs about as much as a token. Pieces of like length run
+    together."""
+    units: float
+    """What throughput counts (`Task.unit`)."""
+    notes: Any = None
+    """What `decode` must know of it and the model must not: offsets, words, the size of a picture."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A row after the model ran on all of it."""
+
+    pieces: tuple[Piece, ...]
+    outputs: tuple[Any, ...]
+    """One per piece, as `forward` gave them."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a task needs to know besides rows and model."""
 
     labels: tuple[str, ...] = ()
     """Label names of the data set (`EvalSet.labels`)."""
@@ -39,6 +87,11 @@ class DecodeContext:
     """The model's label names in order of id."""
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Model label → data set label name. A model label without a partner keeps its own name, so it counts as wrong."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The task's options, complete."""
+    needs: frozenset[str] = frozenset({"answer"})
+    """Keys of a prediction that the chosen metrics read: what none of them reads need not be computed."""
+    protocol: MeasuringProtocol = MeasuringProtocol()
 
 
 @dataclass(frozen=True)
@@ -52,63 +105,100 @@ class TaskSample:
 class Task(Protocol):
     """A kind of model, named by its pipeline tag.
 
-    The methods that take a model import torch inside themselves; importing a task is cheap.
+    The methods that take a model import torch inside themselves; importing a task is cheap. `core.tasks.text`,
+    `core.tasks.image` and `core.tasks.audio` hold what tasks of one kind of input share.
     """
 
     name: str
-    """Pipeline tag on the Hub."""
+    """Pipeline tag on the Hub, or a name of our own where the Hub has none for it."""
     title: str
     """As a person says it: "Text classification"."""
     tags: tuple[str, ...]
-    """Pipeline tags of models that can do it, the own one first."""
+    """Pipeline tags of models that can do it; the first is the one to search for."""
     columns: tuple[Column, ...]
-    metrics: tuple[str, ...]
-    """Every metric that fits; the first is the headline."""
+    """One or several inputs and one reference. Which metrics fit follows from the reference's kind."""
     default_metrics: tuple[str, ...]
-    auto_class: str
-    """Name of the transformers Auto class."""
+    """The first is the headline."""
+    judged_by: str | None
+    """Name of the metric that says whether a single row is right; None where no row can be right by itself."""
+    right_at: float
+    """A row is right when `judged_by` reaches this: at least, or at most where lower is better."""
+    auto_classes: tuple[str, ...]
+    """Names of transformers Auto classes; the first that knows the checkpoint's configuration loads it."""
+    processor_class: str
+    """Name of the transformers class that a program of one's own loads the processor with."""
+    optional_weights: tuple[str, ...]
+    """Beginnings of names of weights that a checkpoint may lack, because the task does not use them."""
     labelled: bool
-    """Whether references are labels that must be reconciled with the model's."""
+    """Whether the model's labels must be reconciled with others."""
     generates: bool
     """Whether predictions are generated token by token."""
     unit: str
-    """What throughput counts besides rows: "token"."""
-    right_at: float
-    """A row is right when its headline score reaches this."""
+    """What throughput counts besides rows, singular: "token"."""
+    rows_at_once: int
+    """Rows that are encoded together: pictures of ten thousand rows would not fit in memory."""
+    options: Mapping[str, Option]
+    """The task's own settings, flat in the plan."""
     samples: tuple[TaskSample, ...]
 
-    def encode(self, tokenizer: Any, inputs: Sequence[Mapping[str, Any]]) -> list[Encoding]:
-        """Tokenise rows, truncated to `tokenizer.model_max_length`; one encoding per row, in order.
+    def known_labels(self, model_labels: Sequence[str]) -> tuple[str, ...]:
+        """What is reconciled, from the model's label names in order of id: `B-LOC` and `I-LOC` are `LOC`."""
+        ...
 
-        Every backend lowers that length to what the model can take before it hands the tokenizer on.
+    def wanted_labels(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """What the model must know, from the label names of the data set."""
+        ...
+
+    def load_processor(self, folder: Path, model: Any) -> Any:
+        """Load what turns rows into the model's inputs: tokenizer, image processor, feature extractor.
+
+        Raises:
+            TrialFailed: The checkpoint lacks it (kind `load`).
         """
         ...
 
-    def forward(self, model: Any, batch: Mapping[str, Any], protocol: MeasuringProtocol) -> Any:
-        """Run one padded batch of tensors, already on the model's device.
+    def encode(self, processor: Any, inputs: Sequence[Mapping[str, Any]], context: Context) -> list[tuple[Piece, ...]]:
+        """The pieces of each row, in order. No text is longer than `tokenizer.model_max_length`."""
+        ...
 
-        Returns an array on the CPU, one row per input: float logits (n, classes), or generated token ids (n, length)
-        without the token that starts the decoder.
+    def collate(self, processor: Any, pieces: Sequence[Piece]) -> Mapping[str, Any]:
+        """Pad pieces into one batch of tensors on the CPU."""
+        ...
+
+    def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
+        """Run one batch of tensors, already on the model's device, in inference mode.
+
+        Returns one output per piece, on the CPU: arrays, or plain values. Generated token ids come without the prompt,
+        without the token that starts the decoder and without padding.
         """
         ...
 
-    def decode(self, tokenizer: Any, outputs: Any, context: DecodeContext) -> list[Prediction]:
-        """Turn what `forward` returned into predictions, one per row, in order."""
+    def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
+        """Predictions, one per row, in order."""
+        ...
+
+    def count(self, row: Answered) -> float:
+        """The units (`unit`) of a row: tokens read, or tokens written where the task writes."""
+        ...
+
+    def blank(self, inputs: Mapping[str, Any]) -> Prediction:
+        """What stands for an answer that is missing, so that it counts as wrong."""
         ...
 
     @staticmethod
-    def script(model: Any, tokenizer: Any, text: str, settings: dict[str, Any]) -> str:
-        """Answer one text without any of Shortlist.
+    def script(model: Any, processor: Any, row: dict[str, Any], settings: dict[str, Any]) -> Any:
+        """Answer one row without any of Shortlist.
 
         A module-level function named `predict`, which imports what it needs: its source goes into the exported program
-        as it is. `settings` are `task`, `labels` (model label → data set label), `max_new_tokens` and `num_beams`.
+        as it is. `row` holds texts or file names under the task's words; `settings` are `task`, `labels` (model label →
+        data set label), `classes` (the data set's label names), `max_new_tokens`, `num_beams` and the task's options.
         """
         ...
 
 
-def split_rows(encoded: Mapping[str, Sequence[list[int]]]) -> list[Encoding]:
-    """What a tokenizer gives for a list of texts (key → rows), row by row."""
-    return [dict(zip(encoded, values, strict=True)) for values in zip(*encoded.values(), strict=True)]
+def reference_column(task: Task) -> Column:
+    """The column that holds the right answers."""
+    return next(column for column in task.columns if column.role == "reference")
 
 
 def accepted_inputs(model: Any, batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,19 +9,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.records import Protocol
-from core.tasks.base import Column, DecodeContext, Encoding, Prediction, TaskSample, accepted_inputs, split_rows
+from core.tasks import generation
+from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSample, accepted_inputs
+from core.tasks.text import TextTask, pieces
 
 
-def predict(model: Any, tokenizer: Any, text: str, settings: dict[str, Any]) -> str:
+def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str, Any]) -> str:
     """The text that the model writes for one text."""
     from inspect import signature
 
     import torch
 
     prefix = ((getattr(model.config, "task_specific_params", None) or {}).get(settings["task"]) or {}).get("prefix", "")
-    limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 1024)
-    inputs = tokenizer(prefix + text, truncation=True, max_length=limit, return_tensors="pt").to(model.device)
+    limit = min(processor.model_max_length, getattr(model.config, "max_position_embeddings", None) or 1024)
+    inputs = processor(prefix + row["text"], truncation=True, max_length=limit, return_tensors="pt").to(model.device)
     known = signature(model.forward).parameters
     with torch.inference_mode():
         tokens = model.generate(
@@ -30,16 +31,12 @@ def predict(model: Any, tokenizer: Any, text: str, settings: dict[str, Any]) -> 
             num_beams=settings["num_beams"],
             do_sample=False,
         )[0]
-    return str(tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+    return str(processor.decode(tokens, skip_special_tokens=True)).strip()
 
 
 @dataclass(frozen=True)
-class SequenceToSequence:
-    """Generation by an encoder-decoder model: greedy, or beam search where the protocol says so; never sampled.
-
-    What a checkpoint's own generation settings say beyond length, beams and sampling (a repetition penalty, say) holds,
-    as it does for everyone who uses the model.
-    """
+class SequenceToSequence(TextTask):
+    """Generation by an encoder-decoder model."""
 
     name: str
     title: str
@@ -47,42 +44,33 @@ class SequenceToSequence:
     columns: tuple[Column, ...]
     samples: tuple[TaskSample, ...]
 
-    metrics = ("rougeL", "rouge1", "rouge2", "rougeLsum")
     default_metrics = ("rougeL", "rouge1", "rouge2", "rougeLsum")
-    auto_class = "AutoModelForSeq2SeqLM"
-    labelled = False
-    generates = True
-    unit = "token"
+    judged_by = "rougeL"
     right_at = 0.5
+    auto_classes = ("AutoModelForSeq2SeqLM",)
+    generates = True
     script = staticmethod(predict)
 
-    def encode(self, tokenizer: Any, inputs: Sequence[Mapping[str, Any]]) -> list[Encoding]:
-        """Tokenise all rows in one call, each behind the prefix that the checkpoint wants for this task.
-
-        The tokenizer's `model_max_length` is the limit, so it must be one the model can take. A backend's `load` sees
-        to that, because many checkpoints leave it at 10^30.
-        """
+    def encode(self, processor: Any, inputs: Sequence[Mapping[str, Any]], context: Context) -> list[tuple[Piece, ...]]:
+        """Tokenise all rows in one call, each behind the prefix that the checkpoint wants for this task."""
         if not inputs:
             return []
-        before = prefix(str(tokenizer.name_or_path), self.name)
-        return split_rows(tokenizer([before + row["text"] for row in inputs], truncation=True))
+        before = prefix(str(processor.name_or_path), self.name)
+        return pieces(processor([before + row["text"] for row in inputs], truncation=True))
 
-    def forward(self, model: Any, batch: Mapping[str, Any], protocol: Protocol) -> Any:
-        """Generated token ids, shape (n, length), padded behind the end."""
-        import torch
+    def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
+        """Generated token ids, one array per piece."""
+        tokens = model.generate(**accepted_inputs(model, batch), **generation.settings(context.protocol))
+        return generation.trimmed(tokens[:, 1:], model)
 
-        with torch.inference_mode():
-            tokens = model.generate(
-                **accepted_inputs(model, batch),
-                max_new_tokens=protocol.max_new_tokens,
-                num_beams=protocol.num_beams,
-                do_sample=False,
-            )
-        return tokens[:, 1:].cpu().numpy()
+    def count(self, row: Answered) -> float:
+        """Tokens written."""
+        return sum(len(tokens) for tokens in row.outputs)
 
-    def decode(self, tokenizer: Any, outputs: Any, context: DecodeContext) -> list[Prediction]:
+    def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
         """Each prediction is `{"answer": text}`, without special tokens and surrounding white space."""
-        return [{"answer": text.strip()} for text in tokenizer.batch_decode(outputs, skip_special_tokens=True)]
+        texts = processor.batch_decode([row.outputs[0] for row in rows], skip_special_tokens=True)
+        return [{"answer": text.strip()} for text in texts]
 
 
 @cache

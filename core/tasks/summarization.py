@@ -23,7 +23,7 @@ TASK = SequenceToSequence(
         Column(
             "summary",
             "reference",
-            "text",
+            "texts",
             "Summary",
             guesses=(
                 *("summary", "highlights", "abstract", "target", "reference", "tldr", "headline", "output"),

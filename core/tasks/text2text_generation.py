@@ -20,7 +20,7 @@ TASK = SequenceToSequence(
         Column(
             "target",
             "reference",
-            "text",
+            "texts",
             "Target",
             guesses=(
                 *("target", "output", "targets", "reference", "references", "answer", "response", "completion"),

@@ -1,0 +1,41 @@
+"""From logits to one label of several: what classifying a text, a picture and a clip have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.tasks.base import Context, Prediction
+
+DECIMALS = 4
+"""Of probabilities. Padding moves the sixth decimal or so: with more of them, batch sizes would give different rows."""
+
+
+def classified(logits: Sequence[Any], context: Context) -> list[Prediction]:
+    """One label for each row of logits.
+
+    Each prediction is `{"answer": label, "score": …, "probabilities": […]}`. `probabilities` run parallel to
+    `context.labels`; they sum to less than 1 where the model knows labels that the data set does not. Model labels
+    that stand for the same data set label add up, in `score` too.
+
+    Args:
+        logits: One array (model labels,) per row.
+        context: Names of the labels on either side.
+    """
+    import numpy as np
+
+    if not len(logits):
+        return []
+    outputs = np.asarray(logits, dtype=np.float64)
+    answers = np.array([context.mapping.get(label, label) for label in context.model_labels], dtype=object)
+    exponents = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    shares = exponents / exponents.sum(axis=1, keepdims=True)
+    best = shares.argmax(axis=1)
+    probabilities = shares @ (answers[:, None] == np.array(context.labels, dtype=object)).astype(np.float64)
+    scores = (shares @ (answers[:, None] == answers).astype(np.float64))[np.arange(len(best)), best]
+    return [
+        {"answer": answer, "score": score, "probabilities": row}
+        for answer, score, row in zip(
+            answers[best], scores.round(DECIMALS).tolist(), probabilities.round(DECIMALS).tolist(), strict=True
+        )
+    ]
