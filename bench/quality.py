@@ -29,8 +29,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from core import data, registry
 from core.engine import environment, quality
 from core.engine.events import Event, Rows
-from core.records import DatasetSpec, Protocol, Sample, Variant
-from core.tasks.base import DecodeContext
+from core.records import DatasetSpec, Sample, Variant
+from core.tasks.base import Context
 
 REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared"
@@ -43,9 +43,9 @@ Pass = Callable[[], list[str]]
 
 def shortlist(folder: Path, texts: Sequence[str]) -> Pass:
     """Shortlist's quality pass at its default protocol."""
-    task, protocol = registry.task(TASK), Protocol()
-    session = registry.backend("torch").load(folder, task, Variant(), protocol)
-    context = DecodeContext(model_labels=session.model_labels)
+    task = registry.task(TASK)
+    session = registry.backend("torch").load(folder, task, Variant())
+    context = Context(model_labels=session.model_labels)
     rows = [{"text": text} for text in texts]
 
     def run() -> list[str]:
@@ -56,7 +56,7 @@ def shortlist(folder: Path, texts: Sequence[str]) -> Pass:
                 for position, prediction in zip(event.positions, event.predictions, strict=True):
                     answers[position] = prediction["answer"]
 
-        quality.run(session, task, rows, protocol, context, done=(), emit=emit)
+        quality.run(session, task, rows, context, done=(), emit=emit)
         return answers
 
     return run

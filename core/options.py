@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import PlanError
 
 
 @dataclass(frozen=True)
 class Option:
-    """A setting, written flat in the plan: option `average` of metric `f1` is `f1_average`, a task's `threshold` is
-    `threshold`."""
+    """A setting. In the plan, option `average` of metric `f1` is `f1_average`; a task's `threshold` keeps its name."""
 
     default: Any
     choices: tuple[Any, ...] = ()
-    """Empty: any plain value."""
+    """Empty: any value of the kind."""
     help: str = ""
+    kind: Literal["text", "number", "label"] = "text"
+    """Of a value that is none of a few choices. `label`: the name of one of the data set's labels."""
 
 
 def resolve(options: Mapping[str, Option], flat: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -282,7 +282,7 @@ class Chunk:
     """Metric name → array (len(positions), k) of per-row sufficient statistics."""
     seconds: float
     """Wall time of the forward passes of these rows."""
-    units: int
+    units: float
     """Tokens (or what the task counts) processed, padding not counted."""
 
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.metrics.base import overall
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -116,8 +118,20 @@ def score(
         return interval(metric, statistics, labels, options, replicates=np.empty(0))
     if weights is None:
         weights = bootstrap_weights(len(statistics))
-    replicates = metric.value(weighted_totals(weights, statistics), labels, options)
-    return interval(metric, statistics, labels, options, replicates)
+    return interval(metric, statistics, labels, options, resampled(metric, statistics, weights, labels, options))
+
+
+def resampled(
+    metric: Metric,
+    statistics: NDArray[Any],
+    weights: NDArray[Any],
+    labels: Sequence[str],
+    options: Mapping[str, Any],
+) -> NDArray[np.float64]:
+    """The metric in every resample: statistics (n, k), weights (B, n) → (B,)."""
+    if metric.summed:
+        return metric.value(weighted_totals(weights, statistics), labels, options)
+    return metric.weighted(statistics, weights, labels, options)
 
 
 def interval(
@@ -128,7 +142,7 @@ def interval(
     replicates: NDArray[np.float64],
 ) -> Interval:
     """As `score`, from the metric's values in the resamples (B,), which a binary metric does not need."""
-    value = float(metric.value(statistics.sum(axis=0), labels, options))
+    value = overall(metric, statistics, labels, options)
     if np.isnan(value):
         return UNDEFINED
     if metric.binary:

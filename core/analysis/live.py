@@ -99,7 +99,8 @@ def live(run: RunResult) -> list[LiveRow]:
 
 def headline(run: RunResult) -> Metric:
     """The metric that the choice will rest on."""
-    return registry.metric((run.plan.metrics or registry.task(run.plan.task).default_metrics)[0])
+    task = registry.task(run.plan.task)
+    return registry.metric((run.plan.metrics or task.default_metrics)[0], task)
 
 
 def time_left(rows: Sequence[LiveRow]) -> float:

@@ -18,10 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.analysis.intervals import REPLICATES, Z, bootstrap_weights, percentile_bounds, weighted_totals, wilson
+from core.analysis.intervals import (
+    REPLICATES,
+    Z,
+    bootstrap_weights,
+    percentile_bounds,
+    resampled,
+    weighted_totals,
+    wilson,
+)
+from core.metrics.base import overall, per_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -88,9 +97,9 @@ def compare(
         first = np.full_like(second, place)
     if not len(first) or not len(statistics[0]):
         return []
-    values = np.array([metric.value(rows.sum(axis=0), labels, options) for rows in statistics], dtype=np.float64)
+    values = np.array([overall(metric, rows, labels, options) for rows in statistics], dtype=np.float64)
     if metric.binary:
-        right = np.stack([metric.value(rows, labels, options) for rows in statistics]) > 0.5
+        right = np.stack([per_row(metric, rows, labels, options) for rows in statistics]) > 0.5
         p, low, high, error = _compare_binary(right, first, second)
     else:
         p = _permutation(metric, statistics, labels, options, first, second)
@@ -199,7 +208,7 @@ def _bootstrap(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Low, high and standard error of every pair, from resamples that all trials share."""
     weights = bootstrap_weights(len(statistics[0]))
-    replicates = np.stack([metric.value(weighted_totals(weights, rows), labels, options) for rows in statistics])
+    replicates = np.stack([resampled(metric, rows, weights, labels, options) for rows in statistics])
     differences = replicates[first] - replicates[second]
     low, high = percentile_bounds(differences)
     return low, high, np.nanstd(differences, axis=1)
@@ -216,25 +225,28 @@ def _permutation(
 ) -> NDArray[np.float64]:
     """Two-sided p of every pair: how often exchanging the two answers of random rows gives as large a difference.
 
-    With signs s (B, n) of ±1, the exchanged sums are (A + B)/2 ± s @ (a - b)/2, so one product per trial serves all its
-    pairs. Where fewer than ten permutations reach the difference, their share is too rough for a correction over many
-    pairs; the normal tail with the permutations' own spread takes its place (compare Knijnenburg et al. 2009, "Fewer
+    Where fewer than ten permutations reach the difference, their share is too rough for a correction over many pairs;
+    the normal tail with the permutations' own spread takes its place (compare Knijnenburg et al. 2009, "Fewer
     permutations, more accurate P-values"), but never less than the 2^(1 - m) that m differing rows can reach at all.
     """
     from scipy.special import ndtr
 
-    n = len(statistics[0])
-    signs = np.random.default_rng(0).integers(0, 2, size=(replicates, n), dtype=np.int8) * np.int8(2) - np.int8(1)
-    swung = [weighted_totals(signs, rows) for rows in statistics]
-    sums = [rows.sum(axis=0) for rows in statistics]
+    signs = np.random.default_rng(0).integers(0, 2, size=(replicates, len(statistics[0])), dtype=np.int8)
+    signs = signs * np.int8(2) - np.int8(1)
+    exchange = _exchange_sums if metric.summed else _exchange_rows
+    values = [overall(metric, rows, labels, options) for rows in statistics]
     result = np.ones(len(first))
-    for pair, (i, j) in enumerate(zip(first, second, strict=True)):
+    pairs = zip(
+        first.tolist(),
+        second.tolist(),
+        exchange(metric, statistics, labels, options, first, second, signs),
+        strict=True,
+    )
+    for pair, (i, j, exchanged) in enumerate(pairs):
         differing = int(np.any(statistics[i] != statistics[j], axis=1).sum())
         if not differing:
             continue
-        middle, half = (sums[i] + sums[j]) / 2, (swung[i] - swung[j]) / 2
-        exchanged = metric.value(middle + half, labels, options) - metric.value(middle - half, labels, options)
-        observed = abs(float(metric.value(sums[i], labels, options) - metric.value(sums[j], labels, options)))
+        observed = abs(values[i] - values[j])
         reached = int((np.abs(exchanged) >= observed - _TIE).sum())
         spread = float(np.sqrt(np.nanmean(exchanged**2)))
         if reached >= _FEW:
@@ -242,3 +254,39 @@ def _permutation(
         elif spread:
             result[pair] = max(2 * float(ndtr(-observed / spread)), 2.0 ** (1 - differing))
     return result
+
+
+def _exchange_sums(
+    metric: Metric,
+    statistics: Sequence[NDArray[Any]],
+    labels: Sequence[str],
+    options: Mapping[str, Any],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    signs: NDArray[np.int8],
+) -> Iterator[NDArray[np.float64]]:
+    """Differences of every pair after each exchange: the exchanged sums are (A + B)/2 ± s @ (a - b)/2, so that one
+    product per trial serves all its pairs.
+    """
+    swung = [weighted_totals(signs, rows) for rows in statistics]
+    sums = [rows.sum(axis=0) for rows in statistics]
+    for i, j in zip(first, second, strict=True):
+        middle, half = (sums[i] + sums[j]) / 2, (swung[i] - swung[j]) / 2
+        yield metric.value(middle + half, labels, options) - metric.value(middle - half, labels, options)
+
+
+def _exchange_rows(
+    metric: Metric,
+    statistics: Sequence[NDArray[Any]],
+    labels: Sequence[str],
+    options: Mapping[str, Any],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    signs: NDArray[np.int8],
+) -> Iterator[NDArray[np.float64]]:
+    """The same for a metric that needs the rows: both trials' rows in one table, of which either half counts."""
+    keep = signs > 0
+    chosen, others = np.hstack((keep, ~keep)).astype(np.float32), np.hstack((~keep, keep)).astype(np.float32)
+    for i, j in zip(first, second, strict=True):
+        both = np.concatenate((statistics[i], statistics[j]))
+        yield metric.weighted(both, chosen, labels, options) - metric.weighted(both, others, labels, options)

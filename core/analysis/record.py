@@ -61,7 +61,7 @@ def record(evidence: Mapping[str, Any], trial: str | None) -> Record:
     return Record(
         heading=_heading(trials.get(trial or "")),
         rule=_rule(evidence, trials, trial),
-        metric=registry.metric(evidence["headline"]),
+        metric=registry.metric(evidence["headline"], registry.task(evidence["task"])),
         data=_data(evidence),
         limits=tuple(limits_in_words(codec.decode(Limits, evidence["limits"]))),
         chosen=next((line for line in lines if line.trial == trial), None),

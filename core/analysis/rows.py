@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.metrics.base import resolve_options
+from core.analysis.wording import plain
+from core.metrics.base import per_row, resolve_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.analysis.summary import Analysis, TrialSummary
+    from core.metrics.base import Metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +27,18 @@ class RowTable:
     names: tuple[str, ...]
     ids: tuple[str, ...]
     inputs: tuple[Mapping[str, Any], ...]
+    kinds: Mapping[str, str]
+    """Word of an input → what its values are: `text`, `image`, `audio` …"""
     references: tuple[Any, ...]
     answers: tuple[tuple[Any, ...], ...]
     """Per trial, one per row; None where the trial has not answered it."""
     scores: NDArray[np.float64]
-    """Row score on the task's own headline metric, shape (trials, rows); NaN where not answered."""
+    """Row score on the metric that the task judges rows by, shape (trials, rows); NaN where not answered."""
     answered: NDArray[np.bool_]
     right: NDArray[np.bool_]
     """Whether the score reaches the task's `right_at`; False where not answered."""
+    judged: bool
+    """Whether a single row of this task can be right at all."""
     compares_answers: bool
     """Whether two different answers are a disagreement.
 
@@ -60,11 +66,13 @@ class RowFilter:
 def row_table(analysis: Analysis, trials: Sequence[str] | None = None) -> RowTable:
     """The rows with the answers of these trials (all that have answered a row when None)."""
     chosen = [t for t in analysis.trials if len(t.positions) and (trials is None or t.id in trials)]
-    evalset, task = analysis.run.evalset, analysis.task
+    evalset, judge = analysis.run.evalset, _judge(analysis)
     scores = np.full((len(chosen), len(evalset.ids)), np.nan)
+    answered = np.zeros(scores.shape, dtype=bool)
     answers = []
-    for line, trial in zip(scores, chosen, strict=True):
-        line[trial.positions] = _row_scores(analysis, trial)
+    for line, known, trial in zip(scores, answered, chosen, strict=True):
+        known[trial.positions] = True
+        line[trial.positions] = _row_scores(analysis, trial, judge) if judge else np.nan
         column: list[Any] = [None] * len(evalset.ids)
         for position, answer in zip(trial.positions.tolist(), trial.answers, strict=True):
             column[position] = answer
@@ -74,21 +82,25 @@ def row_table(analysis: Analysis, trials: Sequence[str] | None = None) -> RowTab
         names=tuple(trial.name for trial in chosen),
         ids=evalset.ids,
         inputs=evalset.inputs,
+        kinds={column.name: column.kind for column in analysis.task.columns if column.role == "input"},
         references=evalset.references,
         answers=tuple(answers),
         scores=scores,
-        answered=~np.isnan(scores),
-        right=np.nan_to_num(scores, nan=-np.inf) >= task.right_at,
-        compares_answers=task.labelled,
+        answered=answered,
+        right=_right(scores, judge, analysis.task.right_at) if judge else np.zeros(scores.shape, dtype=bool),
+        judged=judge is not None,
+        compares_answers=analysis.task.labelled,
     )
 
 
 def filters(table: RowTable) -> list[RowFilter]:
     """The sets worth reading, over the rows that every trial of the table has answered.
 
-    Always `all`, `disagree`, `all_wrong` and `all_right`; with two trials or more also one `only_right` and one
-    `only_wrong` per trial.
+    Always `all`; where rows can be right or wrong also `disagree`, `all_wrong` and `all_right`, and with two trials or
+    more one `only_right` and one `only_wrong` per trial.
     """
+    if not table.judged:
+        return [RowFilter("all", "all rows", np.arange(len(table)))]
     common = table.answered.all(axis=0) if table.trials else np.zeros(len(table), dtype=bool)
     rights = table.right.sum(axis=0)
     many = len(table.trials) > 1
@@ -115,18 +127,28 @@ def search(table: RowTable, words: str, positions: NDArray[np.intp] | None = Non
     return np.array([row for row in candidates.tolist() if _holds(table, row, wanted)], dtype=np.intp)
 
 
-def _row_scores(analysis: Analysis, trial: TrialSummary) -> NDArray[np.float64]:
-    """Score of every answered row on the task's own headline metric: a single row has no macro F1 to rank by."""
+def _judge(analysis: Analysis) -> Metric | None:
+    """What the task judges a single row by, which has no macro F1 and no rank correlation."""
     from core import registry
 
-    name, labels = analysis.task.metrics[0], analysis.run.evalset.labels
-    metric = registry.metric(name)
-    options = analysis.options.get(name) or resolve_options(metric, analysis.run.plan.options)
-    statistics = trial.statistics.get(name)
+    return registry.metric(analysis.task.judged_by, analysis.task) if analysis.task.judged_by else None
+
+
+def _row_scores(analysis: Analysis, trial: TrialSummary, judge: Metric) -> NDArray[np.float64]:
+    evalset = analysis.run.evalset
+    options = analysis.options.get(judge.name) or resolve_options(judge, analysis.run.plan.options)
+    statistics = trial.statistics.get(judge.name)
     if statistics is None:
-        references = [analysis.run.evalset.references[row] for row in trial.positions.tolist()]
-        statistics = metric.rows(trial.answers, references, labels, options)
-    return np.asarray(metric.value(statistics, labels, options), dtype=np.float64)
+        references = [evalset.references[row] for row in trial.positions.tolist()]
+        statistics = judge.rows(trial.predictions, references, evalset.labels, options)
+    return per_row(judge, statistics, evalset.labels, options)
+
+
+def _right(scores: NDArray[np.float64], judge: Metric, right_at: float) -> NDArray[np.bool_]:
+    """Not answered is not right."""
+    if judge.higher_is_better:
+        return np.nan_to_num(scores, nan=-np.inf) >= right_at
+    return np.nan_to_num(scores, nan=np.inf) <= right_at
 
 
 def _disagree(table: RowTable) -> NDArray[np.bool_]:
@@ -134,7 +156,8 @@ def _disagree(table: RowTable) -> NDArray[np.bool_]:
         return np.zeros(len(table), dtype=bool)
     if not table.compares_answers:
         return np.asarray(table.right.any(axis=0) & ~table.right.all(axis=0))
-    return np.array([len(set(answers)) > 1 for answers in zip(*table.answers, strict=True)], dtype=bool)
+    first, *others = table.answers
+    return np.array([any(one[row] != said for one in others) for row, said in enumerate(first)], dtype=bool)
 
 
 def _filter(key: str, title: str, rows: NDArray[np.bool_]) -> RowFilter:
@@ -143,5 +166,5 @@ def _filter(key: str, title: str, rows: NDArray[np.bool_]) -> RowFilter:
 
 def _holds(table: RowTable, row: int, words: list[str]) -> bool:
     parts = (table.ids[row], table.references[row], *table.inputs[row].values(), *(one[row] for one in table.answers))
-    text = " ".join(str(part) for part in parts).casefold()
+    text = " ".join(map(plain, parts)).casefold()
     return all(word in text for word in words)

@@ -13,7 +13,7 @@ import numpy as np
 
 from core import registry
 from core.analysis import paired
-from core.analysis.intervals import UNDEFINED, Interval, bootstrap_weights, interval, weighted_totals
+from core.analysis.intervals import UNDEFINED, Interval, bootstrap_weights, interval, score, weighted_totals
 from core.analysis.timing import Latency, Throughput, from_series, throughput
 from core.analysis.wording import trial_names
 from core.metrics.base import resolve_options
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.metrics.base import Metric
-    from core.records import Outcome, RunResult
-    from core.tasks.base import Task
+    from core.records import EvalSet, Outcome, RunResult
+    from core.tasks.base import Prediction, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class TrialSummary:
     """Model and what tells its variant from the others."""
     positions: NDArray[np.intp]
     """Rows of the EvalSet it has answered, ascending, shape (n,)."""
-    answers: tuple[Any, ...]
+    predictions: tuple[Prediction, ...]
     """One per position."""
     statistics: Mapping[str, NDArray[Any]]
     """Metric → per-row sufficient statistics (n, k), in order of `positions`."""
@@ -50,6 +50,11 @@ class TrialSummary:
     def id(self) -> str:
         """The trial's id."""
         return self.outcome.trial
+
+    @cached_property
+    def answers(self) -> tuple[Any, ...]:
+        """One per position."""
+        return tuple(prediction["answer"] for prediction in self.predictions)
 
     @property
     def finished(self) -> bool:
@@ -136,11 +141,11 @@ def analyse(run: RunResult) -> Analysis:
     task = registry.task(run.plan.task)
     names = dict.fromkeys(run.plan.metrics or task.default_metrics)
     names |= dict.fromkeys(name for outcome in run.outcomes for name in outcome.spec.metrics)
-    metrics = {name: registry.metric(name) for name in names}
+    metrics = {name: registry.metric(name, task) for name in names}
     options = {name: resolve_options(metric, run.plan.options) for name, metric in metrics.items()}
     display = trial_names([outcome.spec for outcome in run.outcomes])
     trials = [
-        _summarise(outcome, name, metrics, options, run.evalset.labels)
+        _summarise(outcome, name, metrics, options, run.evalset)
         for outcome, name in zip(run.outcomes, display, strict=True)
     ]
     return Analysis(run, task, metrics, options, tuple(trials))
@@ -151,17 +156,18 @@ def _summarise(
     name: str,
     metrics: Mapping[str, Metric],
     options: Mapping[str, Mapping[str, Any]],
-    labels: tuple[str, ...],
+    evalset: EvalSet,
 ) -> TrialSummary:
-    positions, answers, statistics = _merge(outcome, metrics)
+    positions, predictions, statistics = _merge(outcome, metrics)
+    statistics |= _made_again(positions, predictions, metrics, options, evalset)
     series = sorted(outcome.latency, key=lambda one: one.batch_size)
     return TrialSummary(
         outcome=outcome,
         name=name,
         positions=positions,
-        answers=answers,
+        predictions=predictions,
         statistics=statistics,
-        scores=dict.fromkeys(metrics, UNDEFINED) | _scores(statistics, metrics, options, labels),
+        scores=dict.fromkeys(metrics, UNDEFINED) | _scores(statistics, metrics, options, evalset.labels),
         latency={latency.batch_size: latency for latency in map(from_series, series) if latency},
         speed=throughput(outcome.chunks),
     )
@@ -169,7 +175,7 @@ def _summarise(
 
 def _merge(
     outcome: Outcome, metrics: Mapping[str, Metric]
-) -> tuple[NDArray[np.intp], tuple[Any, ...], dict[str, NDArray[Any]]]:
+) -> tuple[NDArray[np.intp], tuple[Prediction, ...], dict[str, NDArray[Any]]]:
     """The chunks as one table in row order. A row that two chunks hold counts once."""
     chunks = [chunk for chunk in outcome.chunks if chunk.positions]
     if not chunks:
@@ -181,8 +187,23 @@ def _merge(
         for name in metrics
         if all(name in chunk.statistics for chunk in chunks)
     }
-    answers = tuple(predictions[index]["answer"] for index in order.tolist())
-    return positions.astype(np.intp), answers, statistics
+    return positions.astype(np.intp), tuple(predictions[index] for index in order.tolist()), statistics
+
+
+def _made_again(
+    positions: NDArray[np.intp],
+    predictions: tuple[Prediction, ...],
+    metrics: Mapping[str, Metric],
+    options: Mapping[str, Mapping[str, Any]],
+    evalset: EvalSet,
+) -> dict[str, NDArray[Any]]:
+    """Statistics that are not kept, because they are no numbers."""
+    references = [evalset.references[row] for row in positions.tolist()]
+    return {
+        name: metric.rows(predictions, references, evalset.labels, options[name])
+        for name, metric in metrics.items()
+        if not metric.stored and predictions and all(need in one for need in metric.needs for one in predictions)
+    }
 
 
 def _scores(
@@ -193,14 +214,15 @@ def _scores(
 ) -> dict[str, Interval]:
     """Every metric with its interval. Metrics that count the same (precision, recall, F1) are resampled once."""
     scores: dict[str, Interval] = {}
-    resampled: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
+    summed: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
     for name, rows in statistics.items():
-        metric, replicates = metrics[name], np.empty(0)
-        if not metric.binary:
-            totals = next((totals for counted, totals in resampled if np.array_equal(counted, rows)), None)
-            if totals is None:
-                totals = weighted_totals(bootstrap_weights(len(rows)), rows)
-                resampled.append((rows, totals))
-            replicates = metric.value(totals, labels, options[name])
-        scores[name] = interval(metric, rows, labels, options[name], replicates)
+        metric = metrics[name]
+        if metric.binary or not metric.summed:
+            scores[name] = score(metric, rows, labels, options[name])
+            continue
+        totals = next((totals for counted, totals in summed if np.array_equal(counted, rows)), None)
+        if totals is None:
+            totals = weighted_totals(bootstrap_weights(len(rows)), rows)
+            summed.append((rows, totals))
+        scores[name] = interval(metric, rows, labels, options[name], metric.value(totals, labels, options[name]))
     return scores

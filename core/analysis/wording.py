@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,3 +199,33 @@ def moment(when: str) -> str:
     then = datetime.fromisoformat(when)
     then = then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
     return f"{then.day} {then:%b %Y, %H:%M} UTC"
+
+
+def plain(value: Any) -> str:
+    """Any value of a row in words: a text as it is, a list with dots between, the things seen in a picture counted."""
+    match value:
+        case None:
+            return NOTHING
+        case str():
+            return value
+        case float():
+            return f"{value:.3f}"
+        case {"file": file}:
+            return str(file).replace("\\", "/").rpartition("/")[2]
+        case {"size": [_, _], "runs": runs}:
+            return _shares(runs)
+        case [{"box": _}, *_]:
+            seen = Counter(str(one.get("label")) for one in value)
+            return ", ".join(f"{number} × {label}" for label, number in seen.most_common())
+        case list() | tuple():
+            return " · ".join(map(plain, value)) or "none"
+    return str(value)
+
+
+def _shares(runs: Sequence[tuple[str | None, int]]) -> str:
+    """A segmented picture: how much of it each label covers."""
+    covered: Counter[str] = Counter()
+    for label, pixels in runs:
+        covered[label or "unlabelled"] += pixels
+    total = covered.total() or 1
+    return ", ".join(f"{label} {pixels / total:.0%}" for label, pixels in covered.most_common())

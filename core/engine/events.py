@@ -36,7 +36,7 @@ class Rows:
     """Indices into the EvalSet."""
     predictions: tuple[Any, ...]
     seconds: float
-    units: int
+    units: float
 
 
 @dataclass(frozen=True)

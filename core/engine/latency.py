@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from core.engine.backends.base import Session
+from core.engine.batching import batches
 from core.records import LatencySeries, Protocol
-from core.tasks.base import DecodeContext, Task
+from core.tasks.base import Answered, Context, Piece, Task
 
 Clock = Callable[[], int]
 Rows = Sequence[Mapping[str, Any]]
@@ -32,7 +34,7 @@ class Subject:
 
     session: Session
     task: Task
-    context: DecodeContext
+    context: Context
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,30 @@ class Call:
 
 
 def call(subject: Subject, rows: Rows, clock: Clock = time.perf_counter_ns) -> Call:
-    """Time one request: tokenise, run (the session synchronises its device), decode."""
-    task, session = subject.task, subject.session
+    """Time one request: encode, run (the session synchronises its device), decode."""
+    task, session, context = subject.task, subject.session, subject.context
     start = clock()
-    encodings = task.encode(session.tokenizer, rows)
-    encoded = clock()
-    outputs = session.forward(encodings)
+    encoded = task.encode(session.processor, rows, context)
+    began = clock()
+    outputs = _run(subject, [piece for pieces in encoded for piece in pieces], len(rows))
     ran = clock()
-    task.decode(session.tokenizer, outputs, subject.context)
-    return Call(encoded - start, ran - encoded, clock() - ran)
+    left = iter(outputs)
+    task.decode(session.processor, [Answered(pieces, tuple(islice(left, len(pieces)))) for pieces in encoded], context)
+    return Call(began - start, ran - began, clock() - ran)
+
+
+def _run(subject: Subject, pieces: Sequence[Piece], rows: int) -> Sequence[Any]:
+    """All pieces of a request. One long text may have hundreds: those run as many at a time as in the quality pass."""
+    session, context = subject.session, subject.context
+    if len(pieces) <= rows:
+        return session.forward(pieces, context) if pieces else ()
+    outputs: list[Any] = [None] * len(pieces)
+    lengths = [piece.length for piece in pieces]
+    for batch in batches(lengths, max(rows, context.protocol.batch_size), context.protocol.batch_tokens):
+        answers = session.forward([pieces[index] for index in batch], context)
+        for index, answer in zip(batch, answers, strict=True):
+            outputs[index] = answer
+    return outputs
 
 
 def first_call(subject: Subject, inputs: Rows, clock: Clock = time.perf_counter_ns) -> int:

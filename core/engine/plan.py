@@ -12,7 +12,7 @@ from core.catalog.fit import parse_params
 from core.engine.fields import Fields, located, suggestion
 from core.engine.yaml_text import FlowList, dump, flow, load
 from core.errors import PlanError
-from core.metrics.base import Option
+from core.options import Option
 from core.records import DatasetSpec, Limits, Plan, PlanCandidate, Protocol, Sample, Variant
 from core.tasks.base import Task
 
@@ -50,9 +50,9 @@ def parse(data: Any, base: Path | None = None) -> Plan:
     Raises:
         PlanError: A key or name that is not known (with the nearest that is), a value of the wrong kind, a missing key.
     """
-    options, minima = _metric_options(), {f"min_{name}": name for name in registry.metrics()}
+    task = _task(data)
+    options, minima = _options(task), {f"min_{name}": name for name in registry.metrics_of(task)}
     plan = Fields("", data, (*SECTIONS, *options))
-    task = located("task", registry.task, plan.required_text("task"))
     return Plan(
         task=task.name,
         dataset=_dataset(plan, base),
@@ -63,6 +63,15 @@ def parse(data: Any, base: Path | None = None) -> Plan:
         protocol=_protocol(plan),
         limits=_limits(plan, minima),
     )
+
+
+def _task(data: Any) -> Task:
+    """The task, before all other keys: which of them there are depends on it."""
+    if not isinstance(data, Mapping) or "task" not in data:
+        Fields("", data, SECTIONS)  # a misspelt `task` gets its answer here
+        data = {}
+    name = Fields("", {"task": data.get("task")}, SECTIONS).required_text("task")
+    return located("task", registry.task, name)
 
 
 def plan_hash(plan: Plan) -> str:
@@ -138,21 +147,18 @@ def _variant(fields: Fields) -> Variant:
 def _metrics(plan: Fields, task: Task) -> tuple[str, ...]:
     names = plan.texts("metrics")
     for name in names:
-        located("metrics", registry.metric, name)
-        if name not in task.metrics:
-            raise PlanError(
-                f"metrics: {name!r} does not fit {task.name}.", f"Those that do: {', '.join(task.metrics)}."
-            )
+        located("metrics", lambda name: registry.metric(name, task), name)
     return names
 
 
-def _metric_options() -> dict[str, Option]:
-    """Every metric's options under their flat names."""
-    return {
+def _options(task: Task) -> dict[str, Option]:
+    """The options of the task and of its metrics under their flat names."""
+    scoring = {
         f"{metric.name}_{name}": option
-        for metric in registry.metrics().values()
+        for metric in registry.metrics_of(task).values()
         for name, option in metric.options.items()
     }
+    return {**task.options, **scoring}
 
 
 def _option(plan: Fields, name: str, option: Option) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core import codec, registry
+from core import codec, options, registry
 from core.catalog import locate
 from core.catalog.fit import fits
 from core.data import Loaded, complete, load_rows, reconcile
@@ -96,9 +96,8 @@ def _assemble(
     task = registry.task(plan.task)
     evalset, notes = rows.evalset, list(rows.notes)
     metrics = plan.metrics or task.default_metrics
-    plan = replace(plan, dataset=rows.spec, metrics=metrics, options=_options(metrics, plan.options))
-    if task.labelled:
-        statistics(metrics, plan.options, evalset.labels, (), ())  # says now what does not suit these labels
+    plan = replace(plan, dataset=rows.spec, metrics=metrics, options=_options(task, metrics, plan.options))
+    statistics(task, metrics, plan.options, evalset.labels, (), ())  # says now what does not suit these labels
 
     pinned: list[PlanCandidate] = []
     candidates: list[Candidate] = []
@@ -132,10 +131,11 @@ def _assemble(
     )
 
 
-def _options(metrics: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The flat options of these metrics, complete; None says nothing and is left out."""
-    chosen = [registry.metric(name) for name in metrics]
-    resolved = {f"{one.name}_{key}": value for one in chosen for key, value in resolve_options(one, given).items()}
+def _options(task: Task, metrics: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The flat options of the task and these metrics, complete; None says nothing and is left out."""
+    chosen = [registry.metric(name, task) for name in metrics]
+    scoring = {f"{one.name}_{key}": value for one in chosen for key, value in resolve_options(one, given).items()}
+    resolved = options.resolve(task.options, given) | scoring
     return {name: value for name, value in resolved.items() if value is not None}
 
 
@@ -156,9 +156,10 @@ def _match_labels(
     """Model label → data set label, complete; what was matched by itself goes into the notes."""
     if not task.labelled:
         return {}
-    matches = reconcile(candidate.labels or tuple(planned.labels), evalset.labels, planned.labels)
+    wanted = task.wanted_labels(evalset.labels)
+    matches = reconcile(task.known_labels(candidate.labels) or tuple(planned.labels), wanted, planned.labels)
     try:
-        labels = complete(matches, planned.model, evalset.labels)
+        labels = complete(matches, planned.model, wanted)
     except LabelMismatch as mismatch:
         if not _is_other_task(candidate, task):
             raise

@@ -22,14 +22,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from core import codec, registry
+from core import codec, options, registry
 from core.engine import environment, latency, quality
 from core.engine.backends import pytorch
 from core.engine.events import Done, Event, Failed, Latency, Loaded, Memory, Note, Stage, to_json
 from core.engine.memory import MemoryMeter
 from core.errors import AppError, TrialFailed
+from core.metrics.scoring import needs
 from core.records import Failure, TrialSpec
-from core.tasks.base import DecodeContext
+from core.tasks.base import Context
 
 PRELOAD = ("core.engine.worker", *pytorch.MODULES)
 """What a fork server imports once, so that a trial starts in hundredths of a second. This module comes first: it sets
@@ -77,9 +78,16 @@ def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], N
     backend.start()
     memory = MemoryMeter()
     started = time.perf_counter()
-    session = backend.load(Path(job.folder), task, spec.variant, protocol)
+    session = backend.load(Path(job.folder), task, spec.variant)
     load_seconds = time.perf_counter() - started
-    context = DecodeContext(job.labels, session.model_labels, spec.labels)
+    context = Context(
+        labels=job.labels,
+        model_labels=session.model_labels,
+        mapping=spec.labels,
+        options=options.resolve(task.options, spec.options),
+        needs=needs(task, spec.metrics),
+        protocol=protocol,
+    )
     subject = latency.Subject(session, task, context)
     first_call_ns = latency.first_call(subject, job.inputs)
     # After the first call: weights are memory-mapped, and only then have all of them been read.
@@ -87,7 +95,7 @@ def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], N
     emit(Loaded(load_seconds, model_mb))
 
     emit(Stage("quality"))
-    quality.run(session, task, job.inputs, protocol, context, done=frozenset(job.done), emit=emit)
+    quality.run(session, task, job.inputs, context, done=frozenset(job.done), emit=emit)
 
     if protocol.latency_batch_sizes:
         emit(Stage("latency"))

@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import registry
+from core import options, registry
 from core.catalog import SAMPLES, safety
 from core.errors import UserError
 from core.export.base import fill
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class Script:
-    """A Python program that loads the chosen model as it was measured and predicts on lines of text."""
+    """A Python program that loads the chosen model as it was measured and answers what it is given."""
 
     name = "script"
     title = "Script"
-    description = "A Python program that loads the model as it was measured and predicts on lines of text."
+    description = "A Python program that loads the model as it was measured and answers what it is given."
     filename = "predict.py"
     media_type = "text/x-python"
     companions = ()
@@ -40,13 +40,17 @@ class Script:
             spec=spec,
             requirements=_requirements(outcome),
             patterns=list(safety.ALLOW_PATTERNS),
-            auto_class=task.auto_class,
+            auto_classes=task.auto_classes,
+            processor_class=task.processor_class,
+            inputs={column.name: column for column in task.columns if column.role == "input"},
             folder=None if spec.source == "hub" else str(_folder(spec)),
             settings={
                 "task": spec.task,
                 "labels": dict(spec.labels),
+                "classes": list(run.evalset.labels),
                 "max_new_tokens": spec.protocol.max_new_tokens,
                 "num_beams": spec.protocol.num_beams,
+                **options.resolve(task.options, spec.options),
             },
             predict=inspect.getsource(task.script).rstrip(),
         )

@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from core import settings
+from core import registry, settings
 from core.catalog import locate
 from core.engine import environment
 from core.engine.events import Done, Event, Latency, Loaded, Memory, Note, Rows, Stage
@@ -257,9 +257,11 @@ class _Execution:
 
 
 def _scored(rows: Rows, spec: TrialSpec, evalset: EvalSet) -> Chunk:
+    task = registry.task(spec.task)
+    metrics = [name for name in spec.metrics if registry.metric(name, task).stored]
     references = [evalset.references[position] for position in rows.positions]
     try:
-        scores = statistics(spec.metrics, spec.options, evalset.labels, rows.predictions, references)
+        scores = statistics(task, metrics, spec.options, evalset.labels, rows.predictions, references)
     except UserError as error:
         raise TrialFailed("data", error.message, error.hint) from error
     return Chunk(rows.positions, rows.predictions, scores, rows.seconds, rows.units)

@@ -122,7 +122,7 @@ def without(chunk: Chunk, positions: Collection[int]) -> Chunk:
         predictions=tuple(chunk.predictions[index] for index in kept),
         statistics={name: np.asarray(values)[kept] for name, values in chunk.statistics.items()},
         seconds=chunk.seconds * share,
-        units=round(chunk.units * share),
+        units=chunk.units * share,
     )
 
 

@@ -94,7 +94,7 @@ chunks = Table(
     Column("layout", Text, nullable=False),  # JSON: [metric, number type, columns] of each array in `statistics`
     Column("statistics", LargeBinary, nullable=False),  # the arrays one after the other, compressed
     Column("seconds", Float, nullable=False),
-    Column("units", Integer, nullable=False),
+    Column("units", Float, nullable=False),
 )
 
 latency = Table(

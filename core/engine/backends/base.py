@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from core.records import Protocol as MeasuringProtocol
 from core.records import Variant
-from core.tasks.base import Encoding, Task
+from core.tasks.base import Context, Piece, Task
 
 
 class Session(Protocol):
     """A loaded model, ready to run. Lives inside the worker process."""
 
-    tokenizer: Any
+    processor: Any
+    """What the task turns rows into inputs with."""
     model_labels: tuple[str, ...]
     """The model's label names in order of id; empty where it has none."""
     environment: Mapping[str, Any]
     """What only the runtime knows: `threads`, `attention`, the GPU it took."""
 
-    def forward(self, batch: Sequence[Encoding]) -> Any:
+    def forward(self, batch: Sequence[Piece], context: Context) -> Sequence[Any]:
         """Pad, move to the device, run. Returns what the task's `forward` returns; the device is synchronised.
 
         Raises TrialFailed (kind `out_of_memory`); a smaller batch may be tried after that.
@@ -52,6 +52,6 @@ class Backend(Protocol):
         """Import the runtime, so that neither its time nor its memory is charged to the model."""
         ...
 
-    def load(self, folder: Path, task: Task, variant: Variant, protocol: MeasuringProtocol) -> Session:
+    def load(self, folder: Path, task: Task, variant: Variant) -> Session:
         """Load a checkpoint from a local folder. Raises TrialFailed (kinds `load`, `unsupported`, `out_of_memory`)."""
         ...

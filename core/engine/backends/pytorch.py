@@ -16,8 +16,8 @@ from core.catalog.safety import check_config, check_files, is_config
 from core.engine import environment
 from core.engine.backends.torch_devices import TorchDevice, open_device
 from core.errors import TrialFailed
-from core.records import Protocol, Variant
-from core.tasks.base import Encoding, Task
+from core.records import Variant
+from core.tasks.base import Context, Piece, Task
 
 MODULES = (
     "torch",
@@ -28,11 +28,6 @@ MODULES = (
     "transformers.generation",
 )
 """What every model needs; transformers imports lazily, so its name alone would leave most to the first load."""
-
-UNLIMITED = 1_000_000
-"""A tokenizer without a limit of its own says 10^30."""
-FALLBACK_LENGTH = 1024
-"""Longest input of a model that knows no limit, neither in its tokenizer nor in its positions."""
 
 
 class PyTorch:
@@ -65,7 +60,7 @@ class PyTorch:
         for module in MODULES:
             importlib.import_module(module)
 
-    def load(self, folder: Path, task: Task, variant: Variant, protocol: Protocol) -> TorchSession:
+    def load(self, folder: Path, task: Task, variant: Variant) -> TorchSession:
         obstacle = self.unsupported(variant)
         if obstacle:
             raise TrialFailed("unsupported", obstacle)
@@ -81,18 +76,18 @@ class PyTorch:
         device.reset_peak()
         with _loading(device):
             model = _load_model(folder, task, variant, device)
-            tokenizer = _load_tokenizer(folder, model)
-        return TorchSession(model, tokenizer, task, protocol, device)
+            processor = task.load_processor(folder, model)
+        return TorchSession(model, processor, task, device)
 
 
 class TorchSession:
-    """A model in memory with its tokenizer."""
+    """A model in memory with its processor."""
 
-    def __init__(self, model: Any, tokenizer: Any, task: Task, protocol: Protocol, device: TorchDevice) -> None:
+    def __init__(self, model: Any, processor: Any, task: Task, device: TorchDevice) -> None:
         import torch
 
         self.model = model
-        self.tokenizer = tokenizer
+        self.processor = processor
         self.model_labels = model_labels(model.config) if task.labelled else ()
         self.environment: Mapping[str, Any] = {
             "threads": torch.get_num_threads(),
@@ -100,16 +95,15 @@ class TorchSession:
             **({"gpu": device.title()} if device.title() else {}),
         }
         self._task = task
-        self._protocol = protocol
         self._device = device
 
-    def forward(self, batch: Sequence[Encoding]) -> Any:
+    def forward(self, batch: Sequence[Piece], context: Context) -> Sequence[Any]:
         import torch
 
         try:
-            tensors = self.tokenizer.pad(list(batch), padding=True, return_tensors="pt").to(self._device.name)
+            tensors = self._on_device(self._task.collate(self.processor, batch))
             with torch.inference_mode():
-                outputs = self._task.forward(self.model, tensors, self._protocol)
+                outputs = self._task.forward(self.model, self.processor, tensors, context)
             self._device.synchronize()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -121,9 +115,19 @@ class TorchSession:
         self._device.empty_cache()
         raise TrialFailed(
             "out_of_memory",
-            f"{len(batch)} rows of up to {max(len(row['input_ids']) for row in batch)} tokens do not fit: {message}",
+            f"{len(batch)} rows of up to {max(piece.length for piece in batch)} tokens do not fit: {message}",
             "Use a smaller batch, a smaller model, or bfloat16.",
         )
+
+    def _on_device(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """The batch on the model's device; what is not a whole number takes the model's precision."""
+        dtype = self.model.dtype
+        return {
+            name: value.to(self._device.name, dtype if value.is_floating_point() else value.dtype)
+            if hasattr(value, "to")
+            else value
+            for name, value in batch.items()
+        }
 
     def device_bytes(self) -> int | None:
         return self._device.allocated_bytes()
@@ -192,9 +196,8 @@ def _loading(device: TorchDevice) -> Iterator[None]:
 
 def _load_model(folder: Path, task: Task, variant: Variant, device: TorchDevice) -> Any:
     import torch
-    import transformers
 
-    model, report = getattr(transformers, task.auto_class).from_pretrained(
+    model, report = _model_class(folder, task).from_pretrained(
         folder,
         dtype=getattr(torch, variant.dtype),
         use_safetensors=True,
@@ -202,16 +205,26 @@ def _load_model(folder: Path, task: Task, variant: Variant, device: TorchDevice)
         local_files_only=True,
         output_loading_info=True,
     )
-    _check_head(model, report["missing_keys"], task)
+    _check_head(model, [name for name in report["missing_keys"] if not name.startswith(task.optional_weights)], task)
     return model.to(device.name).eval()
 
 
-def _check_head(model: Any, missing: set[str] | Sequence[str], task: Task) -> None:
+def _model_class(folder: Path, task: Task) -> Any:
+    """The first of the task's Auto classes that knows the checkpoint's configuration; the first where none does."""
+    import transformers
+
+    classes = [getattr(transformers, name) for name in task.auto_classes]
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    return next((one for one in classes if type(config) in one._model_mapping), classes[0])
+
+
+def _check_head(model: Any, missing: Sequence[str], task: Task) -> None:
     """Refuse a checkpoint of another task: transformers would fill in random weights and carry on."""
     wanted = type(model).__name__
     architectures = model.config.architectures or []
     # Some heads fit each other's weights, so what the checkpoint says of itself counts as well as what is missing.
-    other_head = all(_head(name) and _head(name) != _head(wanted) for name in architectures) and bool(architectures)
+    other_head = bool(_head(wanted)) and bool(architectures)
+    other_head &= all(_head(name) and _head(name) != _head(wanted) for name in architectures)
     if not missing and not other_head:
         return
     found = ", ".join(architectures) or "a model without a head"
@@ -229,37 +242,6 @@ def _head(architecture: str) -> str:
     """`BertForSequenceClassification` → `ForSequenceClassification`; empty where the name has no such part."""
     body, separator, head = architecture.partition("For")
     return separator + head if body else ""
-
-
-def _load_tokenizer(folder: Path, model: Any) -> Any:
-    import transformers
-
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
-        # Without its files transformers makes one that knows no words, and says nothing.
-        raise TrialFailed("load", "The checkpoint has no tokenizer files.", "Fetch tokenizer.json with the weights.")
-    tokenizer.model_max_length = longest_input(tokenizer.model_max_length, model)
-    if tokenizer.pad_token_id is None:
-        if tokenizer.eos_token is None:
-            raise TrialFailed("load", "The tokenizer has neither a padding token nor an end-of-text token.")
-        tokenizer.pad_token = tokenizer.eos_token
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
-    return tokenizer
-
-
-def longest_input(tokenizer_limit: int, model: Any) -> int:
-    """Most tokens a model can take: the least of what its tokenizer, its configuration and its position table allow."""
-    limits = [tokenizer_limit] if tokenizer_limit < UNLIMITED else []
-    configured = getattr(model.config, "max_position_embeddings", None)
-    if isinstance(configured, int) and configured > 0:
-        limits.append(configured)
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and hasattr(module, "num_embeddings"):
-            # RoBERTa counts positions from behind its padding index: 514 rows hold 512 tokens.
-            unused = 0 if module.padding_idx is None else module.padding_idx + 1
-            limits.append(module.num_embeddings - unused)
-    return min(limits, default=FALLBACK_LENGTH)
 
 
 BACKEND = PyTorch()

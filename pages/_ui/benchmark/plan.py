@@ -30,7 +30,7 @@ def show(selection: Selection, dataset: DatasetSpec, evalset: EvalSet, last_run:
     before = cached.store().progress(last_run).plan if last_run else None
     before = before if before and before.task == task.name else None
     candidates = cached.store().shortlist(selection.id)
-    tables = label_tables(candidates, evalset.labels, selection.labels) if task.labelled else []
+    tables = label_tables(candidates, evalset.labels, selection.labels, task) if task.labelled else []
     main, side = st.columns([3, 1], gap="medium")
     with main, st.container(border=True):
         st.subheader("What runs", anchor=False)
@@ -42,7 +42,7 @@ def show(selection: Selection, dataset: DatasetSpec, evalset: EvalSet, last_run:
             protocol = settings.protocol(selection, task, before)
     with side, st.container(border=True):
         st.markdown("**A winner must have**")
-        limits = settings.limits(selection, metrics[0] if metrics else None)
+        limits = settings.limits(selection, task, metrics[0] if metrics else None)
     planned, variants = grid.lay_out(ticks, {table.candidate: table.mapping for table in tables})
     plan = Plan(task.name, dataset, planned, variants, metrics, options, protocol, limits)
     with side, st.container(border=True):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.records import Plan, Selection
     from core.tasks.base import Task
 
+PER_LINE = 4
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 CLASSES = ("permissive", "copyleft", "restricted", "non-commercial", "unknown")
 
@@ -25,20 +26,21 @@ CLASSES = ("permissive", "copyleft", "restricted", "non-commercial", "unknown")
 def metrics(
     selection: Selection, task: Task, labels: Sequence[str], before: Plan | None
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The metrics, the headline first, and their options under flat names."""
+    """The metrics, the headline first, and the options of task and metrics under flat names."""
+    fitting = registry.metrics_of(task)
     chosen = st.multiselect(
         "Metrics, the first one decides",
-        task.metrics,
-        before.metrics if before else task.default_metrics,
-        format_func=lambda name: registry.metric(name).title,
+        list(fitting),
+        [name for name in (before.metrics if before else task.default_metrics) if name in fitting],
+        format_func=lambda name: fitting[name].title,
         key=f"metrics_{selection.id}",
         persist_state="session",
     )
     options: dict[str, Any] = {}
-    shared = shared_options(chosen)
-    columns = st.columns(max(2, len(shared)))
-    for column, (name, option, flat) in zip(columns, shared, strict=False):
-        with column:
+    shared = [*((name, option, (name,)) for name, option in task.options.items()), *shared_options(task, chosen)]
+    columns = st.columns(max(2, min(len(shared), PER_LINE)))
+    for index, (name, option, flat) in enumerate(shared):
+        with columns[index % len(columns)]:
             value = _option(selection, name, option, flat, labels, before.options if before else {})
         options |= {} if value is None else dict.fromkeys(flat, value)
     return tuple(chosen), options
@@ -57,6 +59,8 @@ def _option(
     title = name.replace("_", " ").capitalize()
     if set(option.choices) == {True, False}:
         return st.toggle(title, start, key=key, help=option.help, persist_state="session")
+    if not option.choices and option.kind != "label":
+        return _typed(title, option, start, key)
     choices = list(option.choices or (None, *labels))
     return st.selectbox(
         title,
@@ -67,6 +71,15 @@ def _option(
         help=option.help,
         persist_state="session",
     )
+
+
+def _typed(title: str, option: Option, start: Any, key: str) -> Any:
+    """A number or a text that a person types; empty is what the option is when nobody says."""
+    if option.kind == "number":
+        step = 1 if isinstance(option.default, int) else None
+        return st.number_input(title, value=start, step=step, key=key, help=option.help, persist_state="session")
+    text = st.text_input(title, start or "", key=key, help=option.help, persist_state="session")
+    return text.strip() or option.default
 
 
 def protocol(selection: Selection, task: Task, before: Plan | None) -> Protocol:
@@ -109,7 +122,7 @@ def _number(place: Any, title: str, name: str, selection: Selection, value: int,
     return number
 
 
-def limits(selection: Selection, headline: str | None) -> Limits:
+def limits(selection: Selection, task: Task, headline: str | None) -> Limits:
     """What a winner must satisfy; empty is no limit. Raises UserError for a size that is none."""
     kept = selection.limits
     p95 = _limit("p95 latency, ms", "p95", selection, kept.latency_p95_ms)
@@ -132,7 +145,10 @@ def limits(selection: Selection, headline: str | None) -> Limits:
     least = dict(kept.min_metrics)
     if headline:
         value = _limit(
-            f"{registry.metric(headline).title} at least", f"least_{headline}", selection, least.pop(headline, None)
+            f"{registry.metric(headline, task).title} at least",
+            f"least_{headline}",
+            selection,
+            least.pop(headline, None),
         )
         least |= {} if value is None else {headline: value}
     return Limits(

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.rows import search
-from core.analysis.wording import NOTHING, quality
+from core.analysis.wording import NOTHING, plain, quality
 from core.export.text import markdown
 from pages._ui import cached, frame
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PER_PAGE = 50
 SHOWN_TRIALS = 4
+SHOW: dict[str, Any] = {"image": st.image, "audio": st.audio}
+"""How an input is shown that is no text."""
 RIGHT, WRONG = "background-color: rgba(0, 158, 115, 0.16)", "background-color: rgba(213, 94, 0, 0.20)"
 
 
@@ -142,8 +144,8 @@ def _styled(table: RowTable, rows: list[int], order: list[int]) -> Any:
     """The page as a table: what was asked, what is right, and each answer with its sign and colour."""
     lines = [
         {
-            "text": " · ".join(str(value) for value in table.inputs[row].values()),
-            "reference": _text(table.references[row]),
+            "text": " · ".join(map(plain, table.inputs[row].values())),
+            "reference": plain(table.references[row]),
             **{table.trials[index]: _signed(table, index, row) for index in order},
         }
         for row in rows
@@ -178,10 +180,10 @@ def _one_row(table: RowTable, positions: NDArray[Any], place: int, order: list[i
             _step("Next", ids, place + 1, "J", place == len(ids) - 1)
             if st.button("Comment", icon=":material/add_comment:", key="row_comment"):
                 frame.go("review", {"row": table.ids[row]})
-        for value in table.inputs[row].values():
-            st.text(str(value))
+        for word, value in table.inputs[row].items():
+            SHOW.get(table.kinds.get(word, "text"), st.text)(value["file"] if isinstance(value, dict) else plain(value))
         st.caption("Reference")
-        st.text(_text(table.references[row]))
+        st.text(plain(table.references[row]))
         st.caption("Answers")
         for index in order:
             _answer(table, index, row)
@@ -189,9 +191,12 @@ def _one_row(table: RowTable, positions: NDArray[Any], place: int, order: list[i
 
 def _answer(table: RowTable, index: int, row: int) -> None:
     """One trial's answer; a label beside the name, a text under it."""
-    name, words = markdown(table.names[index]), _text(table.answers[index][row])
+    name, words = markdown(table.names[index]), plain(table.answers[index][row])
     if not table.answered[index, row]:
         st.markdown(f":gray[:material/hourglass_empty:] {name}: not answered yet")
+        return
+    if not table.judged:
+        st.markdown(f"{name}: **{markdown(words)}**")
         return
     right = bool(table.right[index, row])
     sign = ":green[:material/check_circle:]" if right else ":red[:material/cancel:]"
@@ -213,17 +218,11 @@ def _step(label: str, ids: list[str], place: int, shortcut: str, disabled: bool)
 def _signed(table: RowTable, index: int, row: int) -> str:
     if not table.answered[index, row]:
         return NOTHING
-    return f"{'✓' if table.right[index, row] else '✗'} {_text(table.answers[index][row])}"
+    sign = "" if not table.judged else "✓ " if table.right[index, row] else "✗ "
+    return f"{sign}{plain(table.answers[index][row])}"
 
 
 def _colour(table: RowTable, index: int, row: int) -> str:
-    if not table.answered[index, row]:
+    if not (table.judged and table.answered[index, row]):
         return ""
     return RIGHT if table.right[index, row] else WRONG
-
-
-def _text(value: Any) -> str:
-    """A label or text as it is; several references one after the other."""
-    if isinstance(value, list | tuple):
-        return " | ".join(str(one) for one in value)
-    return NOTHING if value is None else str(value)
