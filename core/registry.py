@@ -79,7 +79,12 @@ def metrics_of(task: Task) -> dict[str, Metric]:
 
 
 def metric(name: str, task: Task) -> Metric:
-    """The task's metric of that name. Raises UnknownName."""
+    """The task's metric of that name, or the local `evaluate` module that it names. Raises UnknownName, PlanError."""
+    from core.metrics.module import is_module, module_metric
+
+    if is_module(name):
+        kind: Any = next(column.kind for column in task.columns if column.role == "reference")
+        return cast("Metric", module_metric(name, kind))
     return cast("Metric", _one(f"metric of {task.name}", name, metrics_of(task)))
 
 

@@ -20,6 +20,7 @@ DOORS = {
     "datasets": ("core/data/source.py",),
     "torch": ("core/engine/backends/", "core/tasks/"),
     "transformers": ("core/engine/backends/", "core/tasks/"),
+    "evaluate": ("core/metrics/module.py",),
     "plotly": ("core/analysis/figures.py", "core/analysis/drawing.py"),
     "sqlalchemy": ("core/store/",),
 }

@@ -12,6 +12,7 @@ from core.catalog.fit import parse_params
 from core.engine.fields import Fields, located, suggestion
 from core.engine.yaml_text import FlowList, dump, flow, load
 from core.errors import PlanError
+from core.metrics.module import is_module, module_name, module_settings
 from core.options import Option
 from core.records import DatasetSpec, Limits, Plan, PlanCandidate, Protocol, Sample, Variant
 from core.tasks.base import Task
@@ -27,6 +28,7 @@ LIMITS = ("latency_p95_ms", "memory_mb", "params", "download_mb", "licenses")
 QUALITY = ("batch_size", "batch_tokens")
 LATENCY = ("batch_sizes", "min_calls", "min_seconds", "max_seconds", "warmup")
 GENERATION = ("max_new_tokens", "num_beams")
+MODULE = ("module", "value", "higher_is_better")
 
 
 def read(path: Path) -> Plan:
@@ -58,7 +60,7 @@ def parse(data: Any, base: Path | None = None) -> Plan:
         dataset=_dataset(plan, base),
         candidates=_candidates(plan, base),
         variants=_variants(plan) or (Variant(),),
-        metrics=_metrics(plan, task),
+        metrics=_metrics(plan, task, base),
         options={name: _option(plan, name, options[name]) for name in plan.given(options) if plan.has(name)},
         protocol=_protocol(plan),
         limits=_limits(plan, minima),
@@ -144,11 +146,21 @@ def _variant(fields: Fields) -> Variant:
     )
 
 
-def _metrics(plan: Fields, task: Task) -> tuple[str, ...]:
-    names = plan.texts("metrics")
+def _metrics(plan: Fields, task: Task, base: Path | None) -> tuple[str, ...]:
+    entries = plan.raw("metrics")
+    if isinstance(entries, list | tuple):
+        entries = [_module(entry, base) if isinstance(entry, Mapping) else entry for entry in entries]
+    names = Fields("", {"metrics": entries}, ("metrics",)).texts("metrics")
     for name in names:
         located("metrics", lambda name: registry.metric(name, task), name)
     return names
+
+
+def _module(entry: Mapping[str, Any], base: Path | None) -> str:
+    """The name of a local `evaluate` module: `{module: ./my_metric}`."""
+    fields = Fields("metrics", entry, MODULE)
+    path = _absolute(fields.required_text("module"), base)
+    return module_name(path, fields.text("value"), fields.flag("higher_is_better", True))
 
 
 def _options(task: Task) -> dict[str, Option]:
@@ -243,7 +255,7 @@ def _sections(plan: Plan) -> dict[str, Any]:
         "dataset": _dataset_section(plan.dataset),
         "candidates": [_candidate_section(candidate) for candidate in plan.candidates],
         "variants": [] if plan.variants == (Variant(),) else [_variant_section(variant) for variant in plan.variants],
-        "metrics": FlowList(plan.metrics),
+        "metrics": FlowList(_metric_entry(name) for name in plan.metrics),
         **plan.options,
         "quality": _differing(protocol, usual, QUALITY),
         "latency": _differing(protocol, usual, LATENCY, {"batch_sizes": "latency_batch_sizes"}),
@@ -252,6 +264,10 @@ def _sections(plan: Plan) -> dict[str, Any]:
         "max_memory_mb": protocol.memory_mb,
         "limits": _limits_section(plan.limits),
     }
+
+
+def _metric_entry(name: str) -> Any:
+    return flow(module_settings(name)) if is_module(name) else name
 
 
 def _dataset_section(dataset: DatasetSpec) -> dict[str, Any]:
