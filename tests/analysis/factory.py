@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core import codec, registry
-from core.metrics.base import resolve_options
+from core.metrics import scoring
 from core.records import (
     Candidate,
     Chunk,
@@ -162,16 +162,15 @@ def _finished(
     calls: int,
     generator: np.random.Generator,
 ) -> Outcome:
-    statistics = {}
-    for name in spec.metrics:
-        metric = registry.metric(name)
-        options = resolve_options(metric, spec.options)
-        statistics[name] = metric.rows(answers, evalset.references, evalset.labels, options)
+    predictions = [{"answer": answer} for answer in answers]
+    statistics = scoring.statistics(
+        registry.task(spec.task), spec.metrics, spec.options, evalset.labels, predictions, evalset.references
+    )
     order = generator.permutation(len(answers))
     chunks = [
         Chunk(
             positions=tuple(part.tolist()),
-            predictions=tuple({"answer": answers[row]} for row in part),
+            predictions=tuple(predictions[row] for row in part),
             statistics={name: values[part] for name, values in statistics.items()},
             seconds=len(part) * speed / 500,
             units=len(part) * 14,

@@ -11,12 +11,17 @@ from core.analysis.intervals import bootstrap_weights, score, weighted_totals, w
 from core.metrics.base import resolve_options
 
 LABELS = ("a", "b", "c")
+TASK = registry.task("text-classification")
+
+
+def said(answers):
+    return [{"answer": answer} for answer in answers]
 
 
 def scored(name: str, answers: list[str], references: list[str]):
-    metric = registry.metric(name)
+    metric = registry.metric(name, TASK)
     options = resolve_options(metric, {})
-    return score(metric, metric.rows(answers, references, LABELS, options), LABELS, options)
+    return score(metric, metric.rows(said(answers), references, LABELS, options), LABELS, options)
 
 
 @given(st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), min_size=1, max_size=60))
@@ -77,13 +82,13 @@ def test_weighted_totals_are_the_sums_of_the_drawn_rows():
 
 def test_bootstrap_intervals_cover_the_truth_about_as_often_as_they_say():
     generator = np.random.default_rng(3)
-    metric = registry.metric("f1")
+    metric = registry.metric("f1", TASK)
     options = resolve_options(metric, {"f1_average": "micro"})  # of two labels: the share of right rows, here 0.8
     hits = 0
     for _ in range(120):
         references = generator.choice(["a", "b"], size=120).tolist()
         wrong = generator.random(120) > 0.8
         answers = [("b" if one == "a" else "a") if miss else one for one, miss in zip(references, wrong, strict=True)]
-        found = score(metric, metric.rows(answers, references, ("a", "b"), options), ("a", "b"), options)
+        found = score(metric, metric.rows(said(answers), references, ("a", "b"), options), ("a", "b"), options)
         hits += found.low <= 0.8 <= found.high
     assert 0.88 <= hits / 120 <= 0.99

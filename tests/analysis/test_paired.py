@@ -9,12 +9,17 @@ from core.analysis.paired import compare, detectable_difference, holm, mcnemar, 
 from core.metrics.base import resolve_options
 
 LABELS = ("a", "b")
+TASK = registry.task("text-classification")
+
+
+def said(answers):
+    return [{"answer": answer} for answer in answers]
 
 
 def pairs_of(name, *answers, references, baseline=None):
-    metric = registry.metric(name)
+    metric = registry.metric(name, TASK)
     options = resolve_options(metric, {})
-    statistics = [metric.rows(one, references, LABELS, options) for one in answers]
+    statistics = [metric.rows(said(one), references, LABELS, options) for one in answers]
     return compare([f"t{i}" for i in range(len(answers))], metric, statistics, LABELS, options, baseline)
 
 
@@ -85,9 +90,9 @@ def test_the_permutation_test_agrees_with_mcnemar_where_both_apply():
     """Of two labels, micro F1 is accuracy."""
     references = ["a", "b"] * 100
     first, second = flipped(references, set(range(20))), flipped(references, set(range(10, 44)))
-    metric = registry.metric("f1")
+    metric = registry.metric("f1", TASK)
     options = resolve_options(metric, {"f1_average": "micro"})
-    statistics = [metric.rows(one, references, LABELS, options) for one in (first, second)]
+    statistics = [metric.rows(said(one), references, LABELS, options) for one in (first, second)]
     (pair,) = compare(["t0", "t1"], metric, statistics, LABELS, options)
     assert pair.p == pytest.approx(float(mcnemar(24, 10)), abs=0.02)
 

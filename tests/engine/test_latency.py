@@ -5,7 +5,7 @@ import pytest
 from core.engine import latency
 from core.engine.latency import Subject
 from core.records import Protocol
-from core.tasks.base import DecodeContext
+from core.tasks.base import Context, Piece
 
 MS = 1_000_000
 
@@ -23,23 +23,24 @@ class Clock:
 class Machine:
     """A task and a session in one; each stage takes a known time."""
 
-    tokenizer = None
+    processor = None
 
     def __init__(self, clock, forward_ms=lambda call: 10):
         self.clock, self.forward_ms, self.seen = clock, forward_ms, []
+        self.pieces, self.answered = 1, []
 
-    def encode(self, tokenizer, rows):
+    def encode(self, processor, rows, context):
         self.clock.now += 2 * MS
-        return list(rows)
+        return [(Piece(row, 1, 1),) * self.pieces for row in rows]
 
-    def forward(self, batch):
-        self.seen.append([row["text"] for row in batch])
+    def forward(self, batch, context):
+        self.seen.append([piece.inputs["text"] for piece in batch])
         self.clock.now += self.forward_ms(len(self.seen)) * MS
-        return batch
+        return [piece.inputs["text"] for piece in batch]
 
-    def decode(self, tokenizer, outputs, context):
+    def decode(self, processor, rows, context):
         self.clock.now += 1 * MS
-        return outputs
+        self.answered += [row.outputs for row in rows]
 
 
 def measure(rows=40, size=1, forward_ms=lambda call: 10, **protocol):
@@ -48,7 +49,7 @@ def measure(rows=40, size=1, forward_ms=lambda call: 10, **protocol):
     settings = {"min_calls": 20, "min_seconds": 0.1, "max_seconds": 60.0, "warmup": 10}
     inputs = [{"text": str(number)} for number in range(rows)]
     series = latency.measure(
-        Subject(machine, machine, DecodeContext()),
+        Subject(machine, machine, Context()),
         inputs,
         size,
         Protocol(**{**settings, **protocol}),
@@ -124,7 +125,7 @@ def test_garbage_is_not_collected_meanwhile_and_is_afterwards():
 def test_the_first_call_is_timed_whole():
     clock = Clock()
     machine = Machine(clock)
-    assert latency.first_call(Subject(machine, machine, DecodeContext()), [{"text": "a"}], clock) == 13 * MS
+    assert latency.first_call(Subject(machine, machine, Context()), [{"text": "a"}], clock) == 13 * MS
 
 
 @pytest.mark.parametrize("size", [1, 3, 50])
@@ -133,3 +134,14 @@ def test_a_stream_of_requests_covers_every_row_equally(size):
     stream = latency.requests(rows, size)
     seen = [row["text"] for _ in range(10) for row in next(stream)]
     assert {seen.count(str(number)) for number in range(10)} == {size}
+
+
+def test_a_row_of_many_pieces_runs_as_many_at_once_as_in_the_quality_pass():
+    clock = Clock()
+    machine = Machine(clock)
+    machine.pieces = 100
+    subject = Subject(machine, machine, Context(protocol=Protocol(batch_size=64)))
+    took = latency.call(subject, [{"text": "a"}], clock)
+    assert [len(batch) for batch in machine.seen] == [64, 36]
+    assert machine.answered == [("a",) * 100]
+    assert took.forward == 20 * MS

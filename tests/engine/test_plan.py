@@ -252,7 +252,7 @@ def test_a_misspelt_key_or_name_gets_the_right_one(changes, wrong, near):
         ({"candidates": [{"model": "o/n", "revision": 123}]}, "candidates[0].revision must be text"),
         ({"variants": []}, "variants is empty"),
         ({"variants": [{"threads": 0}]}, "at least 1; found 0"),
-        ({"metrics": ["rougeL"]}, "'rougeL' does not fit text-classification"),
+        ({"metrics": ["rougeL"]}, "metrics: Unknown metric of text-classification 'rougeL'"),
         ({"metrics": {"f1": 1}}, "metrics must be a list of names"),
         ({"quality": {"batch_size": True}}, "found True"),
         ({"latency": {"batch_sizes": [0]}}, "latency.batch_sizes must be a list of whole numbers"),

@@ -11,14 +11,14 @@ from core.engine.backends.torch_devices import Cpu
 from core.engine.events import Rows
 from core.errors import TrialFailed
 from core.records import Protocol, Variant
-from core.tasks.base import DecodeContext
+from core.tasks.base import Context
 from tests.engine.tiny import LABELS
 
 TASK = registry.task("text-classification")
 
 
 def load(folder, task=TASK, **variant):
-    return BACKEND.load(folder, task, Variant(threads=1, **variant), Protocol())
+    return BACKEND.load(folder, task, Variant(threads=1, **variant))
 
 
 def failure(folder, task=TASK, **variant):
@@ -29,14 +29,19 @@ def failure(folder, task=TASK, **variant):
 
 def predict(session, rows, **protocol):
     events = []
-    context = DecodeContext(LABELS, session.model_labels, {label: label for label in LABELS})
-    quality.run(session, TASK, rows, Protocol(**protocol), context, done=(), emit=events.append)
+    names = {label: label for label in LABELS}
+    context = Context(LABELS, session.model_labels, names, protocol=Protocol(**protocol))
+    quality.run(session, TASK, rows, context, done=(), emit=events.append)
     return {
         position: prediction
         for event in events
         if isinstance(event, Rows)
         for position, prediction in zip(event.positions, event.predictions, strict=True)
     }
+
+
+def pieces(session, rows):
+    return [piece for row in TASK.encode(session.processor, rows, Context()) for piece in row]
 
 
 @pytest.fixture
@@ -62,9 +67,9 @@ def test_batches_answer_as_single_rows_do(classifier, rows):
 
 def test_logits_of_a_batch_equal_those_of_single_rows(classifier, rows):
     session = load(classifier)
-    encodings = TASK.encode(session.tokenizer, rows[:16])
-    single = np.concatenate([session.forward([encoding]) for encoding in encodings])
-    np.testing.assert_allclose(session.forward(encodings), single, atol=1e-4)
+    batch = pieces(session, rows[:16])
+    single = np.concatenate([session.forward([piece], Context()) for piece in batch])
+    np.testing.assert_allclose(session.forward(batch, Context()), single, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -83,20 +88,20 @@ def test_attention_is_scaled_dot_product_and_threads_are_as_asked(classifier):
 
 def test_a_text_longer_than_the_model_is_cut_even_if_the_tokenizer_knows_no_limit(classifier):
     session = load(classifier)
-    assert session.tokenizer.model_max_length == 48
+    assert session.processor.model_max_length == 48
     assert len(predict(session, [{"text": "w1 " * 50_000}])) == 1
 
 
 def test_positions_that_roberta_cannot_use_do_not_count(roberta):
     session = load(roberta)
-    assert session.tokenizer.model_max_length == 48
+    assert session.processor.model_max_length == 48
     assert len(predict(session, [{"text": "w1 " * 100}])) == 1
 
 
 def test_a_tokenizer_without_padding_pads_with_the_end_of_text(decoder_without_pad, rows):
     session = load(decoder_without_pad)
-    assert session.tokenizer.pad_token == "<end>"
-    assert session.model.config.pad_token_id == session.tokenizer.pad_token_id
+    assert session.processor.pad_token == "<end>"
+    assert session.model.config.pad_token_id == session.processor.pad_token_id
     alone = predict(session, rows[:20], batch_size=1)
     assert predict(session, rows[:20], batch_size=8) == alone
 
@@ -213,9 +218,9 @@ def test_a_sequence_to_sequence_model_writes_the_same_in_batches_as_alone(seq2se
     alone, together = [], []
     for answers, size in ((alone, 1), (together, 16)):
         events = []
-        protocol = Protocol(batch_size=size, max_new_tokens=12)
-        session = BACKEND.load(seq2seq, task, Variant(threads=1), protocol)
-        quality.run(session, task, rows[:16], protocol, DecodeContext(), done=(), emit=events.append)
+        context = Context(protocol=Protocol(batch_size=size, max_new_tokens=12))
+        session = BACKEND.load(seq2seq, task, Variant(threads=1))
+        quality.run(session, task, rows[:16], context, done=(), emit=events.append)
         found = {
             p: one["answer"] for event in events for p, one in zip(event.positions, event.predictions, strict=True)
         }
@@ -236,7 +241,10 @@ class Exhausted:
     labelled = False
     error = RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
 
-    def forward(self, model, batch, protocol):
+    def collate(self, processor, pieces):
+        return TASK.collate(processor, pieces)
+
+    def forward(self, model, processor, batch, context):
         raise self.error
 
 
@@ -261,8 +269,8 @@ class Gpu(Cpu):
 
 def test_a_forward_pass_waits_for_the_device(classifier, rows):
     loaded, gpu = load(classifier), Gpu()
-    session = TorchSession(loaded.model, loaded.tokenizer, TASK, Protocol(), gpu)
-    session.forward(TASK.encode(session.tokenizer, rows[:2]))
+    session = TorchSession(loaded.model, loaded.processor, TASK, gpu)
+    session.forward(pieces(session, rows[:2]), Context())
     assert gpu.calls == ["synchronize"]
     assert session.environment["gpu"] == "Tesla T4"
     assert session.device_peak_bytes() == 5_000_000
@@ -270,9 +278,9 @@ def test_a_forward_pass_waits_for_the_device(classifier, rows):
 
 def test_out_of_memory_frees_the_device_and_says_so(classifier, rows):
     loaded, gpu = load(classifier), Gpu()
-    session = TorchSession(loaded.model, loaded.tokenizer, Exhausted(), Protocol(), gpu)
+    session = TorchSession(loaded.model, loaded.processor, Exhausted(), gpu)
     with pytest.raises(TrialFailed, match="2 rows of up to") as caught:
-        session.forward(TASK.encode(session.tokenizer, rows[:2]))
+        session.forward(pieces(session, rows[:2]), Context())
     assert caught.value.kind == "out_of_memory"
     assert gpu.calls == ["empty_cache"]
 
@@ -281,9 +289,9 @@ def test_other_errors_of_a_forward_pass_are_not_taken_for_memory(classifier, row
     task = Exhausted()
     task.error = RuntimeError("shapes do not match")
     loaded = load(classifier)
-    session = TorchSession(loaded.model, loaded.tokenizer, task, Protocol(), Cpu())
+    session = TorchSession(loaded.model, loaded.processor, task, Cpu())
     with pytest.raises(RuntimeError, match="shapes"):
-        session.forward(TASK.encode(session.tokenizer, rows[:2]))
+        session.forward(pieces(session, rows[:2]), Context())
 
 
 def test_the_devices_own_error_counts_as_memory():

@@ -5,7 +5,7 @@ from core.engine import quality
 from core.engine.events import Note, Rows
 from core.errors import TrialFailed
 from core.records import Protocol
-from core.tasks.base import DecodeContext
+from core.tasks.base import Context, Piece
 
 
 class Clock:
@@ -16,45 +16,47 @@ class Clock:
 
 
 class Model:
-    """A task and a session in one: tokens are words, the answer is the text's length, room is for `room` tokens."""
+    """A task and a session in one: tokens are words, the answer is the text's length, room is for `room` tokens.
 
-    class tokenizer:
-        pad_token_id = 0
+    With `window`, a text is cut into pieces of so many words.
+    """
 
-    generates = False
+    processor = None
+    rows_at_once = 1000
 
-    def __init__(self, room=10**9, seconds=0.1, output=lambda batch: [[float(len(row["input_ids"]))] for row in batch]):
-        self.room, self.seconds, self.output = room, seconds, output
+    def __init__(self, room=10**9, seconds=0.1, output=lambda length: np.array([float(length)]), window=None):
+        self.room, self.seconds, self.output, self.window = room, seconds, output, window
         self.clock, self.encoded, self.shapes = Clock(), 0, []
 
-    def encode(self, tokenizer, rows):
+    def encode(self, processor, rows, context):
         self.encoded += len(rows)
-        return [{"input_ids": [1] * len(row["text"].split())} for row in rows]
+        return [self.pieces(len(row["text"].split())) for row in rows]
 
-    def forward(self, batch):
-        width = max(len(row["input_ids"]) for row in batch)
-        if len(batch) * width > self.room:
+    def pieces(self, words):
+        step = self.window or max(words, 1)
+        return tuple(
+            Piece({}, length, length) for start in range(0, words, step) if (length := min(step, words - start))
+        )
+
+    def forward(self, pieces, context):
+        width = max(piece.length for piece in pieces)
+        if len(pieces) * width > self.room:
             raise TrialFailed("out_of_memory", "full")
-        self.shapes.append((len(batch), width))
+        self.shapes.append((len(pieces), width))
         self.clock.now += self.seconds
-        return np.array(self.output(batch))
+        return [self.output(piece.length) for piece in pieces]
 
-    def decode(self, tokenizer, outputs, context):
-        return [{"answer": int(row[0])} for row in outputs]
+    def decode(self, processor, rows, context):
+        return [{"answer": int(sum(output[0] for output in row.outputs))} for row in rows]
+
+    def count(self, row):
+        return sum(piece.units for piece in row.pieces)
 
 
 def predict(model, rows, done=(), **protocol):
     events = []
-    quality.run(
-        model,
-        model,
-        rows,
-        Protocol(**protocol),
-        DecodeContext(),
-        done=frozenset(done),
-        emit=events.append,
-        clock=model.clock,
-    )
+    context = Context(protocol=Protocol(**protocol))
+    quality.run(model, model, rows, context, done=frozenset(done), emit=events.append, clock=model.clock)
     chunks = [event for event in events if isinstance(event, Rows)]
     answers = {
         position: prediction["answer"]
@@ -106,11 +108,30 @@ def test_units_are_tokens_without_padding(rows):
     assert sum(chunk.units for chunk in chunks) == sum(expected(rows).values())
 
 
-def test_units_of_a_generating_task_are_tokens_written(rows):
-    model = Model(output=lambda batch: [[5, 6, 0] for _ in batch])
-    model.generates = True
-    _, chunks, _ = predict(model, rows)
-    assert sum(chunk.units for chunk in chunks) == 2 * len(rows)
+@pytest.mark.parametrize("window", [1, 3, 7])
+@pytest.mark.parametrize("room", [10**9, 25])
+def test_a_row_of_several_pieces_is_answered_once_all_of_them_have_run(rows, window, room):
+    answers, chunks, _ = predict(Model(window=window, room=room), rows, batch_size=8)
+    assert answers == expected(rows)
+    assert sum(chunk.units for chunk in chunks) == sum(expected(rows).values())
+
+
+def test_pieces_of_one_row_may_run_apart_and_beside_those_of_others(rows):
+    model = Model(window=4)
+    predict(model, rows, batch_size=16)
+    assert len(model.shapes) < len(rows)
+
+
+def test_a_row_without_pieces_has_its_answer_without_the_model():
+    answers, _, _ = predict(Model(), [{"text": ""}, {"text": "a b"}, {"text": " "}])
+    assert answers == {0: 0, 1: 2, 2: 0}
+
+
+def test_rows_are_encoded_block_by_block_where_they_are_large(rows):
+    model = Model()
+    model.rows_at_once = 7
+    assert predict(model, rows)[0] == expected(rows)
+    assert max(count for count, _ in model.shapes) <= 7
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(rows):
@@ -131,18 +152,18 @@ def test_rows_before_a_failure_were_handed_on(rows):
     model = Model(seconds=2.0)
     events = []
 
-    def fail_later(batch):
+    def fail_later(length):
         if len(model.shapes) == 3:
             raise RuntimeError("device lost")
-        return [[1.0] for _ in batch]
+        return np.ones(1)
 
     model.output = fail_later
     with pytest.raises(RuntimeError, match="device lost"):
-        quality.run(model, model, rows, Protocol(), DecodeContext(), done=(), emit=events.append, clock=model.clock)
+        quality.run(model, model, rows, Context(), done=(), emit=events.append, clock=model.clock)
     assert len(events) == 2
 
 
 def test_outputs_that_are_not_numbers_fail_the_trial_instead_of_counting_as_answers(rows):
     with pytest.raises(TrialFailed, match="not finite") as caught:
-        predict(Model(output=lambda batch: [[float("nan")] for _ in batch]), rows)
+        predict(Model(output=lambda length: np.array([np.nan])), rows)
     assert caught.value.kind == "unsupported"

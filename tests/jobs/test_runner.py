@@ -93,7 +93,9 @@ def test_a_run_of_real_models_ends_with_their_rows_scores_and_times(store: Store
 
 def accuracy(run: RunResult, outcome: Outcome) -> float:
     totals = sum(chunk.statistics["accuracy"].sum(axis=0) for chunk in outcome.chunks)
-    return float(registry.metric("accuracy").value(totals, run.evalset.labels, {}))
+    return float(
+        registry.metric("accuracy", registry.task("text-classification")).value(totals, run.evalset.labels, {})
+    )
 
 
 def test_a_runner_killed_in_mid_run_is_resumed_with_the_same_result(store: Store) -> None:
