@@ -9,6 +9,7 @@ from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSa
 from core.tasks.classification import classified
 from core.tasks.text import TextTask, pieces
 
+
 def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str, Any]) -> str:
     """The label of one text, or of a pair."""
     from inspect import signature

@@ -12,7 +12,8 @@ from core.engine.prepare import Prepared, prepare
 from core.engine.worker import Job, run_trial
 from core.metrics.scoring import statistics
 from core.records import Chunk, EvalSet, Outcome, Plan, RunResult, TrialSpec
-from tests.tasks.tiny import texts, tiny
+from tests.tasks.tiny import texts
+from tests.tasks.tiny_text import tiny
 
 QUICK = {"batch_sizes": [1], "min_calls": 3, "min_seconds": 0.001, "warmup": 1}
 LABELS = {"LABEL_0": "praise", "LABEL_1": "complaint", "LABEL_2": "question"}
@@ -22,7 +23,7 @@ def save(architecture: str, folder: Path) -> Path:
     """The tiny model as a checkpoint on disk."""
     made = tiny(architecture)
     made.model.save_pretrained(folder)
-    made.tokenizer.save_pretrained(folder)
+    made.processor.save_pretrained(folder)
     return folder
 
 
