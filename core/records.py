@@ -27,7 +27,7 @@ class ModelQuery:
     """What a person asks of a catalogue."""
 
     task: str | None = None
-    """Pipeline tag, e.g. `text-classification`."""
+    """Name of a task, e.g. `text-classification`."""
     text: str = ""
     """Words that the model id must contain."""
     licenses: tuple[str, ...] = ()

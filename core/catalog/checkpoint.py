@@ -26,14 +26,31 @@ _FORMATS = {
 }
 
 _TASKS = {
+    "ForCTC": "automatic-speech-recognition",
+    "WhisperForConditionalGeneration": "automatic-speech-recognition",
+    "Speech2TextForConditionalGeneration": "automatic-speech-recognition",
     "ForSequenceClassification": "text-classification",
     "ForTokenClassification": "token-classification",
     "ForQuestionAnswering": "question-answering",
     "ForMaskedLM": "fill-mask",
     "ForCausalLM": "text-generation",
+    "LMHeadModel": "text-generation",
+    "MarianMTModel": "translation",
     "ForConditionalGeneration": "text2text-generation",
+    "ForImageClassification": "image-classification",
+    "ForAudioClassification": "audio-classification",
+    "ForObjectDetection": "object-detection",
+    "ForSemanticSegmentation": "image-segmentation",
+    "ForUniversalSegmentation": "image-segmentation",
+    "ForInstanceSegmentation": "image-segmentation",
 }
-"""End of the architecture's name → task, where the card names none."""
+"""End of the architecture's name → task, where the card names none; the first that fits."""
+_HEARING = ("wav2vec2", "hubert", "wavlm", "unispeech", "sew", "data2vec-audio", "whisper")
+"""Beginnings of model types whose sequences are sound: their `ForSequenceClassification` classifies clips."""
+_NAMING = ("Classification", "Detection", "Segmentation")
+"""Heads that give labels."""
+_SENTENCES = "modules.json"
+"""The file of sentence-transformers that says how token vectors become one."""
 
 
 def formats(names: Iterable[str]) -> tuple[str, ...]:
@@ -53,12 +70,15 @@ def allowed_bytes(files: Mapping[str, int]) -> int:
 
 def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a `Candidate` that config.json tells; fields it is silent on are left out."""
-    architectures = config.get("architectures") or [""]
+    head, kind = str((config.get("architectures") or [""])[0]), config.get("model_type")
+    task = next((task for end, task in _TASKS.items() if head.endswith(end)), None)
+    if task == "text-classification" and str(kind).startswith(_HEARING):
+        task = "audio-classification"
     facts = {
-        "task": next((task for end, task in _TASKS.items() if str(architectures[0]).endswith(end)), None),
-        "architecture": config.get("model_type"),
+        "task": task,
+        "architecture": kind,
         # transformers writes label names into configurations of models that have no labels, too.
-        "labels": label_names(config) if "Classification" in str(architectures[0]) else (),
+        "labels": label_names(config) if any(word in head for word in _NAMING) else (),
         "remote_code": "auto_map" in config,
     }
     return {name: value for name, value in facts.items() if value}
@@ -124,6 +144,8 @@ def describe(folder: Path) -> dict[str, Any]:
     blocked = None
     try:
         computed |= config_facts(read_config(folder / "config.json"))
+        if _SENTENCES in files:
+            computed["task"] = "sentence-similarity"
         blocked = refusal(folder, files)
         if weights:
             computed["parameters"] = count_parameters(weights)

@@ -15,7 +15,7 @@ from core.catalog.base import Progress
 from core.catalog.hub_client import RETRY, USER_AGENT, check_id, explain, library, progress_bar
 from core.catalog.hub_facts import EXPAND, from_listing, from_snapshot
 from core.catalog.license import CLASSES, expand
-from core.catalog.query import matches, ordered
+from core.catalog.query import matches, ordered, pipeline_tags
 from core.catalog.time_limit import within
 from core.errors import DiskFull, HubUnavailable, RefusedModel
 from core.records import Candidate, ModelQuery
@@ -158,7 +158,7 @@ class HubCatalog:
         limit = max(SCAN_ROWS, query.limit) if scans else query.limit
         found = list(
             self._api().list_models(
-                pipeline_tag=query.task,
+                pipeline_tag=pipeline_tags(query.task)[0] if query.task else None,
                 search=query.text or None,
                 filter=[*query.languages, *query.libraries, *([f"license:{license_tag}"] if license_tag else [])],
                 num_parameters=_size_range(query.min_params, query.max_params),

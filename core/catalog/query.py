@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from core import registry
 from core.catalog.license import allows
 from core.records import Candidate, ModelQuery
+
+
+def pipeline_tags(task: str) -> tuple[str, ...]:
+    """The Hub's pipeline tags of models for a task, the one to search for first; of a name that is no task, itself."""
+    known = registry.tasks().get(task)
+    return known.tags if known else (task,)
 
 
 def matches(candidate: Candidate, query: ModelQuery, words: Iterable[str] = ()) -> bool:
@@ -22,7 +29,7 @@ def matches(candidate: Candidate, query: ModelQuery, words: Iterable[str] = ()) 
     """
     tags = {text.lower() for text in (*words, *_tags(candidate))}
     return (
-        (query.task is None or candidate.task == query.task)
+        (query.task is None or candidate.task in pipeline_tags(query.task))
         and all(word in candidate.id.lower() for word in query.text.lower().split())
         and allows(query.licenses, candidate.license)
         and _within(candidate.parameters, query.min_params, query.max_params)

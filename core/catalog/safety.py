@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from typing import Any
 
-ALLOW_PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.md")
+ALLOW_PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja", "*.md")
 """Files a trial may need. No pickle (`.bin`, `.pt`), no `.py`."""
 
-IGNORE_PATTERNS = ("*/*.safetensors",)
-"""Weights in subfolders are training checkpoints or other formats; only those at the top are loaded."""
+IGNORE_PATTERNS = ("[!0-9]*/*.safetensors",)
+"""Weights in subfolders are training checkpoints or other formats, but for the numbered modules of
+sentence-transformers (`2_Dense`)."""
 
 CONFIG_PATTERNS = ("config.json", "*_config.json")
 """Configurations that transformers reads, checked before the weights are fetched."""
@@ -40,7 +41,7 @@ def check_files(names: Iterable[str]) -> str | None:
     files = list(names)
     if "config.json" not in files:
         return "It has no config.json, so transformers cannot tell what kind of model it is."
-    if any(name.endswith(".safetensors") and is_allowed(name) for name in files):
+    if any(name.endswith(".safetensors") and "/" not in name for name in files):
         return None
     pickles = sorted(name for name in files if name.endswith(_PICKLES))
     found = f" (found {', '.join(pickles[:3])})" if pickles else ""

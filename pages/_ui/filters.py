@@ -30,6 +30,8 @@ SORTS = {
     "updated": "Last updated",
     "size": "Smallest",
 }
+FIRST = "text-classification"
+"""The task that is chosen before anyone chooses: the Hub has most models for it."""
 GATED = {"any": None, "open to all": False, "gated only": True}
 
 
@@ -42,7 +44,7 @@ def model_filters(selection: Selection) -> tuple[str, ModelQuery]:
     with st.form("filters"):
         source = _choice("Where", list(titles), "source", titles, list(titles).index(default))
         titles_of_tasks = {name: task.title for name, task in tasks.items()}
-        task = _choice("Task", names, "task", titles_of_tasks, names.index(selection.task or names[0]))
+        task = _choice("Task", names, "task", titles_of_tasks, names.index(selection.task or FIRST))
         text = _text("Name contains", "text")
         licenses = st.multiselect(
             "Licence, any of", LICENSES, key="license", bind="query-params", persist_state="session", placeholder="any"
