@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from core.tasks.base import Prediction, ReferenceKind
 
-__all__ = ["Metric", "Option", "Resampled", "Summed", "describe_options", "overall", "per_row", "ratio", "resolve_options"]
+__all__ = [
+    "Metric",
+    "Option",
+    "Resampled",
+    "Summed",
+    "describe_options",
+    "overall",
+    "per_row",
+    "ratio",
+    "resolve_options",
+]
 
 
 class Metric(Protocol):
@@ -73,6 +83,10 @@ class Metric(Protocol):
         """The metric of rows that count several times: (n, k) and (B, n) → (B,). Undefined values are NaN."""
         ...
 
+    def signature(self, options: Mapping[str, Any], references: Sequence[Any] = ()) -> str:
+        """The line by which the field's own tool says how a score was computed; empty where it has none."""
+        ...
+
 
 class Summed:
     """A metric that is a function of summed statistics; it brings `value`."""
@@ -92,6 +106,10 @@ class Summed:
         values: NDArray[np.float64] = metric.value(weights.astype(float) @ statistics.astype(float), labels, options)
         return values
 
+    def signature(self, options: Mapping[str, Any], references: Sequence[Any] = ()) -> str:
+        """There is none."""
+        return ""
+
 
 class Resampled:
     """A metric that needs the rows themselves; it brings `weighted`."""
@@ -108,6 +126,10 @@ class Resampled:
     ) -> NDArray[np.float64]:
         """There is none."""
         raise TypeError(f"{type(self).__name__} is no function of sums.")
+
+    def signature(self, options: Mapping[str, Any], references: Sequence[Any] = ()) -> str:
+        """There is none."""
+        return ""
 
 
 def overall(metric: Metric, statistics: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> float:
@@ -135,8 +157,13 @@ def resolve_options(metric: Metric, flat: Mapping[str, Any]) -> dict[str, Any]:
     return resolve(metric.options, flat, f"{metric.name}_")
 
 
-def describe_options(metric: Metric, options: Mapping[str, Any]) -> str:
-    """The options as people write them behind a score: `macro`, `use_stemmer`, or nothing."""
+def describe_options(metric: Metric, options: Mapping[str, Any], references: Sequence[Any] = ()) -> str:
+    """The options as people write them behind a score: `macro`, `use_stemmer`, a signature of sacrebleu, or nothing.
+
+    With the references at hand, a signature also says how many a row has.
+    """
+    if signature := metric.signature(options, references):
+        return signature
     given = {name: options[name] for name in metric.options if options[name] not in (None, False)}
     return ", ".join(name if value is True else str(value) for name, value in given.items())
 

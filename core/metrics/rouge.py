@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from core.metrics.base import Option, Summed, ratio
+from core.metrics.texts import texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +29,7 @@ class Rouge(Summed):
     so texts want newlines between sentences; without any it equals rougeL. Only a–z and 0–9 count: a text in another
     script scores 0.
 
-    Statistics, shape (n, 2): the F-measure, and 1.
+    Statistics, shape (n, 2): the F-measure, and 1; both are 0 where a row has no reference.
     """
 
     name: str
@@ -44,14 +46,14 @@ class Rouge(Summed):
         labels: Sequence[str],
         options: Mapping[str, Any],
     ) -> NDArray[np.float64]:
-        """Statistics of each row. A reference is a text or a list of texts."""
+        """Statistics of each row. A reference is a text, a list of texts, or None."""
         import numpy as np
 
         scorer = _scorer(self.name, options["use_stemmer"])
-        statistics = np.ones((len(predictions), 2))
+        statistics = np.zeros((len(predictions), 2))
         for row, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
-            texts = [reference] if isinstance(reference, str) else reference
-            statistics[row, 0] = scorer.score_multi(texts, prediction["answer"])[self.name].fmeasure
+            if wanted := texts(reference):
+                statistics[row] = scorer.score_multi(wanted, prediction["answer"])[self.name].fmeasure, 1
         return statistics
 
     def value(self, totals: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -63,7 +65,17 @@ class Rouge(Summed):
 def _scorer(name: str, use_stemmer: bool) -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer([name], use_stemmer=use_stemmer)
+    return RougeScorer([name], tokenizer=_tokenizer(use_stemmer))
+
+
+@cache
+def _tokenizer(use_stemmer: bool) -> Any:
+    """rouge_score's tokenizer; a word is stemmed once, however many texts have it and however many ROUGEs read them."""
+    from nltk.stem.porter import PorterStemmer
+    from rouge_score.tokenize import tokenize
+
+    stemmer = SimpleNamespace(stem=lru_cache(maxsize=2**16)(PorterStemmer().stem)) if use_stemmer else None
+    return SimpleNamespace(tokenize=partial(tokenize, stemmer=stemmer))
 
 
 METRIC = (
