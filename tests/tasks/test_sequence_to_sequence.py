@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from copy import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core import registry
 from core.records import Protocol
-from core.tasks.base import DecodeContext, Task
+from core.tasks.base import Context, Piece, Task
 from core.tasks.sequence_to_sequence import prefix
-from tests.tasks.tiny import LENGTH, Tiny, texts, tiny
+from tests.tasks.tiny import LENGTH, Tiny, answered, forward, predict, script_settings, texts
+from tests.tasks.tiny_text import tiny
 
 every_architecture = pytest.mark.parametrize("architecture", ["t5", "bart"])
 every_task = pytest.mark.parametrize("name", ["summarization", "text2text-generation"])
@@ -20,13 +22,11 @@ GREEDY = Protocol(max_new_tokens=12)
 
 
 def answers(task: Task, session: Tiny, rows: list[dict[str, str]], batch_size: int, protocol: Protocol) -> list[str]:
-    encodings = task.encode(session.tokenizer, rows)
-    found = []
-    for start in range(0, len(encodings), batch_size):
-        batch = session.tokenizer.pad(encodings[start : start + batch_size], return_tensors="pt")
-        outputs = task.forward(session.model, batch, protocol)
-        found += [row["answer"] for row in task.decode(session.tokenizer, outputs, DecodeContext())]
-    return found
+    return [row["answer"] for row in predict(session, task, rows, Context(protocol=protocol), batch_size)]
+
+
+def encoded(task: Task, tokenizer: Any, rows: list[dict[str, str]]) -> list[Piece]:
+    return [pieces[0] for pieces in task.encode(tokenizer, rows, Context())]
 
 
 @every_task
@@ -47,10 +47,10 @@ def test_a_single_forward_gives_the_same_logits_in_a_batch(architecture: str) ->
     import torch
 
     task, session = registry.task("summarization"), tiny(architecture)
-    encodings = task.encode(session.tokenizer, [{"text": text} for text in texts(8)])
+    pieces = encoded(task, session.processor, [{"text": text} for text in texts(8)])
 
-    def first_step(rows: list) -> torch.Tensor:
-        batch = session.tokenizer.pad(rows, return_tensors="pt")
+    def first_step(rows: list[Piece]) -> torch.Tensor:
+        batch = task.collate(session.processor, rows)
         start = torch.full((len(rows), 1), session.model.config.decoder_start_token_id)
         with torch.inference_mode():
             return session.model(
@@ -58,17 +58,27 @@ def test_a_single_forward_gives_the_same_logits_in_a_batch(architecture: str) ->
             ).logits
 
     torch.testing.assert_close(
-        first_step(encodings), torch.cat([first_step([row]) for row in encodings]), atol=1e-4, rtol=0
+        first_step(pieces), torch.cat([first_step([piece]) for piece in pieces]), atol=1e-4, rtol=0
     )
 
 
 @every_architecture
 def test_it_writes_no_more_tokens_than_the_protocol_allows(architecture: str) -> None:
     task, session = registry.task("summarization"), tiny(architecture)
-    batch = session.tokenizer.pad(task.encode(session.tokenizer, [{"text": "w1 w2"}]), return_tensors="pt")
+    pieces = encoded(task, session.processor, [{"text": "w1 w2"}])
     for limit in (1, 5):
-        assert task.forward(session.model, batch, Protocol(max_new_tokens=limit)).shape[1] <= limit
-    assert task.forward(session.model, batch, Protocol(max_new_tokens=1)).shape == (1, 1)
+        context = Context(protocol=Protocol(max_new_tokens=limit))
+        assert len(forward(session, task, pieces, context)[0]) <= limit
+    assert len(forward(session, task, pieces, Context(protocol=Protocol(max_new_tokens=1)))[0]) == 1
+
+
+@every_architecture
+def test_what_is_counted_is_what_was_written(architecture: str) -> None:
+    task, session = registry.task("summarization"), tiny(architecture)
+    context = Context(protocol=GREEDY)
+    rows = answered(session, task, [{"text": text} for text in texts(5)], context, 5)
+    assert [task.count(row) for row in rows] == [len(row.outputs[0]) for row in rows]
+    assert all(0 not in row.outputs[0] for row in rows), "padding is not written"
 
 
 @every_architecture
@@ -86,7 +96,7 @@ def test_the_same_text_gets_the_same_answer_twice(architecture: str) -> None:
 def test_a_text_of_50_000_characters_is_cut_to_what_the_model_takes(name: str, architecture: str) -> None:
     task, session = registry.task(name), tiny(architecture)
     rows = [{"text": "w1 w2 w3 w4 " * 4200}, {"text": ""}]
-    assert [len(row["input_ids"]) for row in task.encode(session.tokenizer, rows)] == [LENGTH, 2]
+    assert [piece.length for piece in encoded(task, session.processor, rows)] == [LENGTH, 2]
     assert len(answers(task, session, rows, 2, GREEDY)) == 2
 
 
@@ -98,13 +108,15 @@ def checkpoint(folder: Path, config: dict) -> str:
 
 def test_the_prefix_that_a_checkpoint_wants_is_put_before_every_text(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path / "t5", {"task_specific_params": {"summarization": {"prefix": "w7 w8 "}}})
-    tokenizer = copy(tiny("t5").tokenizer)
+    tokenizer = copy(tiny("t5").processor)
     tokenizer.name_or_path = folder
     rows = [{"text": "w1"}, {"text": "w2"}]
-    with_prefix = registry.task("summarization").encode(tokenizer, rows)
-    written = registry.task("summarization").encode(tiny("t5").tokenizer, [{"text": "w7 w8 w1"}, {"text": "w7 w8 w2"}])
+    with_prefix = encoded(registry.task("summarization"), tokenizer, rows)
+    written = encoded(
+        registry.task("summarization"), tiny("t5").processor, [{"text": "w7 w8 w1"}, {"text": "w7 w8 w2"}]
+    )
     assert with_prefix == written
-    assert registry.task("text2text-generation").encode(tokenizer, rows) != written
+    assert encoded(registry.task("text2text-generation"), tokenizer, rows) != written
 
 
 @pytest.mark.parametrize(
@@ -130,15 +142,15 @@ def test_a_tokenizer_that_comes_from_no_folder_gets_no_prefix(tmp_path: Path) ->
 def test_the_exported_function_writes_the_same_text(architecture: str) -> None:
     task, session = registry.task("summarization"), tiny(architecture)
     rows = [{"text": text} for text in (*texts(4), "w1 w2 " * 400)]
-    settings = {"task": task.name, "labels": {}, "max_new_tokens": 12, "num_beams": 1}
-    written = [task.script(session.model, session.tokenizer, row["text"], settings) for row in rows]
+    settings = script_settings(task, Context(protocol=GREEDY))
+    written = [task.script(session.model, session.processor, row, settings) for row in rows]
     assert written == answers(task, session, rows, 1, GREEDY)
 
 
 def test_the_exported_function_puts_the_prefix_on(monkeypatch: pytest.MonkeyPatch) -> None:
     task, session = registry.task("summarization"), tiny("t5")
-    settings = {"task": task.name, "labels": {}, "max_new_tokens": 12, "num_beams": 1}
-    wanted = task.script(session.model, session.tokenizer, "w7 w8 w1 w30", settings)
+    settings = script_settings(task, Context(protocol=GREEDY))
+    wanted = task.script(session.model, session.processor, {"text": "w7 w8 w1 w30"}, settings)
     params = {"summarization": {"prefix": "w7 w8 "}}
     monkeypatch.setattr(session.model.config, "task_specific_params", params, raising=False)
-    assert task.script(session.model, session.tokenizer, "w1 w30", settings) == wanted
+    assert task.script(session.model, session.processor, {"text": "w1 w30"}, settings) == wanted

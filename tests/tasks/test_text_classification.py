@@ -8,22 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.records import Protocol
-from core.tasks.base import DecodeContext
+from core.tasks.base import Answered, Context, Piece
 from core.tasks.text_classification import TASK
-from tests.tasks.tiny import LENGTH, MODEL_LABELS, Tiny, texts, tiny
+from tests.tasks.tiny import LENGTH, MODEL_LABELS, Tiny, answered, predict, script_settings, texts
+from tests.tasks.tiny_text import tiny
 
 every_architecture = pytest.mark.parametrize("architecture", ["bert", "distilbert"])
-SAME_NAMES = DecodeContext(labels=MODEL_LABELS, model_labels=MODEL_LABELS)
+SAME_NAMES = Context(labels=MODEL_LABELS, model_labels=MODEL_LABELS)
 
 
 def logits(session: Tiny, rows: list[dict[str, str]], batch_size: int) -> np.ndarray:
-    encodings = TASK.encode(session.tokenizer, rows)
-    batches = [
-        session.tokenizer.pad(encodings[start : start + batch_size], return_tensors="pt")
-        for start in range(0, len(encodings), batch_size)
-    ]
-    return np.concatenate([TASK.forward(session.model, batch, Protocol()) for batch in batches])
+    return np.stack([row.outputs[0] for row in answered(session, TASK, rows, SAME_NAMES, batch_size)])
+
+
+def encoded(tokenizer: Any, rows: list[dict[str, str]]) -> list[Piece]:
+    return [pieces[0] for pieces in TASK.encode(tokenizer, rows, SAME_NAMES)]
 
 
 @every_architecture
@@ -34,27 +33,26 @@ def test_a_batch_gives_what_one_row_at_a_time_gives(architecture: str, pairs: bo
     if pairs:
         rows = [{**row, "text_pair": other} for row, other in zip(rows, texts(40, seed=1), strict=True)]
     alone = logits(session, rows, 1)
+    answers = [row["answer"] for row in predict(session, TASK, rows, SAME_NAMES, 1)]
     for batch_size in (7, 40):
-        together = logits(session, rows, batch_size)
-        np.testing.assert_allclose(together, alone, atol=1e-4)
-        for one, other in zip(*(TASK.decode(None, out, SAME_NAMES) for out in (alone, together)), strict=True):
-            assert one["answer"] == other["answer"]
+        np.testing.assert_allclose(logits(session, rows, batch_size), alone, atol=1e-4)
+        assert [row["answer"] for row in predict(session, TASK, rows, SAME_NAMES, batch_size)] == answers
     assert np.ptp(alone, axis=0).min() > 0.1, "rows that all get the same logits prove nothing"
-    assert pairs or len({row["answer"] for row in TASK.decode(None, alone, SAME_NAMES)}) > 1
+    assert pairs or len(set(answers)) > 1
 
 
 @every_architecture
 def test_all_rows_are_tokenised_as_each_alone(architecture: str) -> None:
-    tokenizer = tiny(architecture).tokenizer
+    tokenizer = tiny(architecture).processor
     rows = [{"text": text} for text in (*texts(5), "", "👍")]
-    assert TASK.encode(tokenizer, rows) == [TASK.encode(tokenizer, [row])[0] for row in rows]
+    assert encoded(tokenizer, rows) == [encoded(tokenizer, [row])[0] for row in rows]
 
 
 @every_architecture
 def test_a_text_of_50_000_characters_is_cut_to_what_the_model_takes(architecture: str) -> None:
     session = tiny(architecture)
     rows = [{"text": "w1 w2 w3 w4 " * 4200}, {"text": "w5"}]
-    assert [len(row["input_ids"]) for row in TASK.encode(session.tokenizer, rows)] == [LENGTH, 3]
+    assert [piece.length for piece in encoded(session.processor, rows)] == [LENGTH, 3]
     assert logits(session, rows, 2).shape == (2, 3)
 
 
@@ -63,18 +61,19 @@ def test_the_second_text_counts() -> None:
     same, other = ({"text": "w1 w2", "text_pair": pair} for pair in ("w3", "w9"))
     found = logits(session, [same, other, {"text": "w1 w2", "text_pair": ""}], 3)
     assert np.abs(found[0] - found[1]).max() > 1e-3
-    assert TASK.encode(session.tokenizer, [same])[0]["token_type_ids"] == [0, 0, 0, 0, 1, 1]
+    assert encoded(session.processor, [same])[0].inputs["token_type_ids"] == [0, 0, 0, 0, 1, 1]
 
 
 def test_of_a_pair_the_longer_text_is_cut_first() -> None:
-    tokenizer = tiny("bert").tokenizer
-    row = TASK.encode(tokenizer, [{"text": "w1 " * 500, "text_pair": "w2 w3"}])[0]
-    assert len(row["input_ids"]) == LENGTH
-    assert row["input_ids"][-4:] == [2, *tokenizer.convert_tokens_to_ids(["w2", "w3"]), 2]
+    tokenizer = tiny("bert").processor
+    row = encoded(tokenizer, [{"text": "w1 " * 500, "text_pair": "w2 w3"}])[0]
+    assert row.length == LENGTH
+    assert row.inputs["input_ids"][-4:] == [2, *tokenizer.convert_tokens_to_ids(["w2", "w3"]), 2]
 
 
 def decoded(outputs: list[list[float]], **context: Any) -> list[dict[str, Any]]:
-    return TASK.decode(None, np.log(np.array(outputs, dtype=np.float32)), DecodeContext(**context))
+    rows = [Answered((), (one,)) for one in np.log(np.array(outputs, dtype=np.float32))]
+    return TASK.decode(None, rows, Context(**context))
 
 
 def test_probabilities_stand_in_the_order_of_the_data_sets_labels() -> None:
@@ -109,7 +108,7 @@ def test_a_label_of_the_data_set_that_the_model_does_not_know_gets_nothing() -> 
 
 
 def test_huge_logits_do_not_overflow() -> None:
-    found = TASK.decode(None, np.array([[3e38, -3e38, 0]], dtype=np.float32), SAME_NAMES)
+    found = TASK.decode(None, [Answered((), (np.array([3e38, -3e38, 0], dtype=np.float32),))], SAME_NAMES)
     assert found == [{"answer": "LABEL_0", "score": 1.0, "probabilities": [1.0, 0.0, 0.0]}]
 
 
@@ -118,8 +117,8 @@ def test_the_exported_function_gives_the_same_labels(architecture: str) -> None:
     session = tiny(architecture)
     rows = [{"text": text} for text in (*texts(10), "w1 w2 w3 " * 500)]
     names = {"LABEL_0": "a", "LABEL_1": "b"}
-    context = DecodeContext(labels=("a", "b"), model_labels=MODEL_LABELS, mapping=names)
-    wanted = [row["answer"] for row in TASK.decode(None, logits(session, rows, 4), context)]
+    context = Context(labels=("a", "b"), model_labels=MODEL_LABELS, mapping=names)
+    wanted = [row["answer"] for row in predict(session, TASK, rows, context, 4)]
     assert inspect.isfunction(TASK.script)
-    settings = {"task": TASK.name, "labels": names, "max_new_tokens": 64, "num_beams": 1}
-    assert [TASK.script(session.model, session.tokenizer, row["text"], settings) for row in rows] == wanted
+    settings = script_settings(TASK, context)
+    assert [TASK.script(session.model, session.processor, row, settings) for row in rows] == wanted
