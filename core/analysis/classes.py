@@ -1,4 +1,4 @@
-"""Where a classifier goes wrong: per-class scores and the confusion matrix."""
+"""Where a model goes wrong: scores per label (class, entity type, topic), and the confusion matrix of a classifier."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.metrics.precision_recall_f1 import OTHER
+from core import registry
+from core.metrics.base import resolve_options
+from core.metrics.precision_recall_f1 import OTHER, ClassScore
+from core.tasks.base import reference_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,9 +55,9 @@ class ClassRow:
 
 
 def confusion(analysis: Analysis, trial: str) -> Confusion | None:
-    """The confusion matrix of a trial; None for a task without labels or a trial without rows."""
+    """The confusion matrix of a trial; None where a row has not exactly one label, or for a trial without rows."""
     summary, evalset = analysis.trial(trial), analysis.run.evalset
-    if not evalset.labels or not len(summary.positions):
+    if reference_column(analysis.task).kind != "label" or not len(summary.positions):
         return None
     place = {label: index for index, label in enumerate(evalset.labels)}
     wanted = np.array([place[evalset.references[row]] for row in summary.positions.tolist()])
@@ -67,16 +70,21 @@ def confusion(analysis: Analysis, trial: str) -> Confusion | None:
 
 
 def per_class(analysis: Analysis, trial: str) -> list[ClassRow]:
-    """Precision, recall and F1 of every label, in label order; empty where there is no confusion matrix."""
-    matrix = confusion(analysis, trial)
-    if matrix is None:
+    """Precision, recall and F1 of every label, in label order; empty for a task whose labels are not counted so."""
+    summary, evalset = analysis.trial(trial), analysis.run.evalset
+    metric = next((one for one in registry.metrics_of(analysis.task).values() if isinstance(one, ClassScore)), None)
+    if metric is None or not len(summary.positions):
         return []
-    square = matrix.counts[:, : len(matrix.labels)]
-    hits, support, predicted = np.diag(square), matrix.counts.sum(axis=1), square.sum(axis=0)
-    precision, recall, f1 = _share(hits, predicted), _share(hits, support), _share(2 * hits, predicted + support)
+    statistics = summary.statistics.get(metric.name)
+    if statistics is None:
+        references = [evalset.references[row] for row in summary.positions.tolist()]
+        options = resolve_options(metric, analysis.run.plan.options)
+        statistics = metric.rows(summary.predictions, references, evalset.labels, options)
+    tp, fp, fn = np.asarray(statistics.sum(axis=0), dtype=np.int64).reshape(-1, 3)[: len(evalset.labels)].T
+    precision, recall, f1 = _share(tp, tp + fp), _share(tp, tp + fn), _share(2 * tp, 2 * tp + fp + fn)
     return [
-        ClassRow(label, int(support[i]), int(predicted[i]), float(precision[i]), float(recall[i]), float(f1[i]))
-        for i, label in enumerate(matrix.labels)
+        ClassRow(label, int(tp[i] + fn[i]), int(tp[i] + fp[i]), float(precision[i]), float(recall[i]), float(f1[i]))
+        for i, label in enumerate(evalset.labels)
     ]
 
 

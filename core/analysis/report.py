@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.analysis.ranking import Ranking, choose
 from core.analysis.summary import Analysis, TrialSummary, analyse
 from core.analysis.timing import LEAST_CALLS
+from core.tasks.base import AUDIO_SECOND
 
 if TYPE_CHECKING:
     from core.analysis.intervals import Interval
@@ -83,7 +84,10 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
         "latency_ms": {str(size): _latency(latency) for size, latency in trial.latency.items()},
         "throughput": {
             "rows_per_second": _number(trial.speed.rows_per_second),
-            "tokens_per_second": _number(trial.speed.units_per_second),
+            "tokens_per_second": _number(trial.speed.units_per_second) if analysis.task.unit == "token" else None,
+            "unit": analysis.task.unit,
+            "units_per_second": _number(trial.speed.units_per_second),
+            "real_time_factor": _number(trial.speed.real_time_factor) if analysis.task.unit == AUDIO_SECOND else None,
         },
         "memory_mb": {"peak": None, "model": None} | {name: _number(mb) for name, mb in outcome.memory_mb.items()},
         "load_seconds": _number(outcome.load_seconds),

@@ -106,10 +106,16 @@ class Throughput:
 
     rows_per_second: float
     units_per_second: float
+    """Of what the task counts (`Task.unit`)."""
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of work per second of audio, where that is the unit; below 1 is faster than speech."""
+        return 1 / self.units_per_second if self.units_per_second else float("nan")
 
 
 def throughput(chunks: Sequence[Chunk]) -> Throughput:
-    """Rows and units (tokens) per second of the forward passes of these chunks."""
+    """Rows and units per second of the forward passes of these chunks."""
     seconds = sum(chunk.seconds for chunk in chunks)
     if not seconds:
         return Throughput(float("nan"), float("nan"))

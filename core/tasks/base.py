@@ -36,6 +36,9 @@ In an `EvalSet`, and as the `answer` of a prediction:
     mask          {"size": [height, width], "runs": [[label or None, pixels], …] row by row}   answer: the same
 """
 
+AUDIO_SECOND = "second of audio"
+"""The unit of tasks that listen: their throughput is a multiple of real time."""
+
 Prediction = dict[str, Any]
 """One row's result. `answer` is always there, of the task's reference kind. Plain JSON values only."""
 

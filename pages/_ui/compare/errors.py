@@ -24,7 +24,10 @@ def show(run: str, limits: Limits) -> None:
         st.info("No trial has answered a row yet.", icon=":material/hourglass_empty:")
         return
     trial = st.selectbox("Trial", list(names), format_func=names.__getitem__, key=f"errors_of_{run}")
-    matrix = classes.confusion(analysis, trial)
+    matrix, per_class = classes.confusion(analysis, trial), classes.per_class(analysis, trial)
+    if matrix is None and per_class:
+        _per_class(per_class)
+        return
     if matrix is None:
         st.info(
             f"{analysis.task.title} has no classes to mix up. Read the answers themselves under Rows.",
@@ -35,8 +38,7 @@ def show(run: str, limits: Limits) -> None:
     with left:
         pictures.show(run, limits, pictures.confusion, trial, alt=f"Confusion matrix of {names[trial]}")
     with right:
-        st.markdown("**Per class**")
-        _per_class(classes.per_class(analysis, trial))
+        _per_class(per_class)
         mistakes = classes.most_confused(matrix)
         if mistakes:
             st.markdown("**Commonest mistakes**")
@@ -52,6 +54,7 @@ def show(run: str, limits: Limits) -> None:
 
 
 def _per_class(rows: list[classes.ClassRow]) -> None:
+    st.markdown("**Per label**")
     table = pd.DataFrame(rows)
     shown = table.style.format(quality, subset=["precision", "recall", "f1"])
     st.dataframe(
@@ -59,8 +62,8 @@ def _per_class(rows: list[classes.ClassRow]) -> None:
         hide_index=True,
         column_config={
             "label": st.column_config.TextColumn("Label", pinned=True),
-            "support": st.column_config.NumberColumn("Rows", help="References with this label."),
-            "predicted": st.column_config.NumberColumn("Answered", help="Answers with this label."),
+            "support": st.column_config.NumberColumn("References", help="How often it is right."),
+            "predicted": st.column_config.NumberColumn("Answers", help="How often the model gave it."),
             "precision": st.column_config.NumberColumn("Precision"),
             "recall": st.column_config.NumberColumn("Recall"),
             "f1": st.column_config.NumberColumn("F1"),
