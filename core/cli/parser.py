@@ -45,11 +45,17 @@ def build_parser() -> argparse.ArgumentParser:
     score = _command(commands, "score", "core.cli.score:score", "metrics of predictions made elsewhere, no model")
     score.add_argument("--task", required=True, metavar="T")
     score.add_argument("--predictions", type=Path, required=True, metavar="FILE")
-    score.add_argument("--references", type=Path, required=True, metavar="FILE")
+    score.add_argument(
+        "--references", type=Path, nargs="+", required=True, metavar="FILE", help="several: one reference each"
+    )
+    score.add_argument("--reader", metavar="NAME", help="of the references: conll, squad, paragraphs, …")
+    score.add_argument("--predictions-reader", metavar="NAME")
     score.add_argument("--metrics", nargs="+", default=[], metavar="M")
     score.add_argument(
-        "--columns", nargs="+", default=[], metavar="WORD=COLUMN", help="e.g. prediction=guess label=gold"
+        "--columns", nargs="+", default=[], metavar="WORD=COLUMN", help="e.g. prediction=guess label=gold id=key"
     )
+    score.add_argument("--labels", nargs="+", default=[], metavar="VALUE=LABEL", help="e.g. 0=negative 1=positive")
+    score.add_argument("--group-by", metavar="COLUMN", help="rows with the same value are references of one row")
     score.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="e.g. f1_average=micro")
     _json(score)
 
