@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.metrics.base import Summed, ratio
@@ -11,18 +12,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from core.tasks.base import Prediction
+    from core.tasks.base import Prediction, ReferenceKind
 
 
+@dataclass(frozen=True)
 class Accuracy(Summed):
     """Right rows over all rows, as scikit-learn's `accuracy_score`.
+
+    Of several labels per row, all must be right and none too many: scikit-learn's subset accuracy.
 
     Statistics, shape (n, 2): whether the answer equals the reference, and 1.
     """
 
+    title: str
+    kinds: tuple[ReferenceKind, ...]
+
     name = "accuracy"
-    title = "Accuracy"
-    kinds = ("label", "word")
     higher_is_better = True
     percent = True
     binary = True
@@ -46,4 +51,4 @@ class Accuracy(Summed):
         return ratio(totals[..., 0], totals[..., 1])
 
 
-METRIC = Accuracy()
+METRIC = (Accuracy("Accuracy", ("label", "word")), Accuracy("Subset accuracy", ("labels",)))

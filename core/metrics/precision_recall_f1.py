@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.errors import PlanError
 from core.metrics.base import Option, Summed, ratio
+from core.metrics.labels import positions, positive_label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ OPTIONS = {
         "macro: mean over the classes; micro: all rows in one count; weighted: mean over the classes by their number "
         "of references; binary: the class `positive` alone.",
     ),
-    "positive": Option(None, help="The label that counts when the average is binary."),
+    "positive": Option(None, help="The label that counts when the average is binary.", kind="label"),
 }
 
 
@@ -63,21 +63,21 @@ class ClassScore(Summed):
         references: Sequence[Any],
         labels: Sequence[str],
         options: Mapping[str, Any],
-    ) -> NDArray[np.int8]:
+    ) -> NDArray[Any]:
         """Statistics of each row. Raises PlanError where the average is binary and `positive` is not a label."""
         import numpy as np
 
         if options["average"] == "binary":
             self._positive(labels, options)
         answers = [prediction["answer"] for prediction in predictions]
-        place = {label: index for index, label in enumerate(labels)}
-        answered = np.array([place.get(answer, len(place)) for answer in answers], dtype=np.intp)
-        wanted = np.array([place.get(reference, len(place)) for reference in references], dtype=np.intp)
+        classes = len(labels) + 1
+        # The unknown stand at -1, which is the last class.
+        answered, wanted = positions(answers, labels) % classes, positions(references, labels) % classes
         # Two different names that are both unknown share a class, yet the row is wrong.
         right = np.array(
             [answer == reference for answer, reference in zip(answers, references, strict=True)], dtype=bool
         )
-        statistics = np.zeros((len(answers), 3 * (len(place) + 1)), dtype=np.int8)
+        statistics = np.zeros((len(answers), 3 * classes), dtype=np.int8)
         row = np.arange(len(answers))
         statistics[row[right], 3 * answered[right]] = 1
         statistics[row[~right], 3 * answered[~right] + 1] = 1
@@ -105,14 +105,7 @@ class ClassScore(Summed):
         return ratio(tp, tp + self.false_positives * fp + self.false_negatives * fn, undefined=0.0)
 
     def _positive(self, labels: Sequence[str], options: Mapping[str, Any]) -> int:
-        positive = options["positive"]
-        if str(positive) in labels:
-            return list(labels).index(str(positive))
-        found = ", ".join(map(repr, labels))
-        raise PlanError(
-            f"{self.name}_average is 'binary', but {self.name}_positive is {positive!r}; the labels are {found}.",
-            f"Say which of them is the positive one, e.g. {self.name}_positive: {labels[-1] if labels else 'spam'}",
-        )
+        return positive_label(f"{self.name}_positive", options["positive"], labels)
 
 
 METRIC = (
