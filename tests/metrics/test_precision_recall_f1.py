@@ -16,6 +16,7 @@ from core.metrics.base import describe_options, resolve_options
 from core.metrics.scoring import statistics, values
 
 NAMES = ("precision", "recall", "f1")
+TASK = registry.task("text-classification")
 
 
 def cases(count: int, seed: int) -> Iterator[tuple[list[str], list[str], tuple[str, ...]]]:
@@ -40,7 +41,7 @@ def expected(answers: Sequence[str], references: Sequence[str], **options: Any) 
 
 
 def ours(names: Sequence[str], answers: Sequence[str], references: Sequence[str], labels: Sequence[str], **flat: Any):
-    return values(names, flat, labels, [{"answer": answer} for answer in answers], references)
+    return values(TASK, names, flat, labels, [{"answer": answer} for answer in answers], references)
 
 
 @pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
@@ -76,10 +77,10 @@ def test_two_labels_equal_scikit_learns_binary_average() -> None:
 def test_every_resample_equals_scikit_learn_on_the_resampled_rows(average: str) -> None:
     generator = np.random.default_rng(4)
     for answers, references, labels in cases(40, seed=5):
-        rows = statistics(["f1"], {}, labels, [{"answer": answer} for answer in answers], references)["f1"]
+        rows = statistics(TASK, ["f1"], {}, labels, [{"answer": answer} for answer in answers], references)["f1"]
         drawn = generator.integers(len(answers), size=(5, len(answers)))
         weights = np.stack([np.bincount(line, minlength=len(answers)) for line in drawn]).astype(float)
-        metric = registry.metric("f1")
+        metric = registry.metric("f1", TASK)
         found = metric.value(weights @ rows, labels, resolve_options(metric, {"f1_average": average}))
         for line, got in zip(drawn, found, strict=True):
             resampled = [answers[row] for row in line], [references[row] for row in line]
@@ -98,18 +99,18 @@ def test_two_different_unknown_names_do_not_make_a_row_right() -> None:
 
 def test_statistics_are_bytes_so_that_many_classes_stay_small() -> None:
     labels = [f"intent {number}" for number in range(77)]
-    rows = statistics(["f1"], {}, labels, [{"answer": labels[3]}] * 10, [labels[5]] * 10)["f1"]
+    rows = statistics(TASK, ["f1"], {}, labels, [{"answer": labels[3]}] * 10, [labels[5]] * 10)["f1"]
     assert rows.shape == (10, 3 * 78)
     assert rows.dtype == np.int8
     assert rows.sum(axis=0)[[3 * 3 + 1, 3 * 5 + 2]].tolist() == [10, 10]
-    assert statistics(["f1"], {}, labels, [{"answer": labels[3]}] * 300, [labels[3]] * 300)["f1"].sum() == 300
+    assert statistics(TASK, ["f1"], {}, labels, [{"answer": labels[3]}] * 300, [labels[3]] * 300)["f1"].sum() == 300
 
 
 @pytest.mark.parametrize("positive", [None, "positiv"])
 def test_a_binary_average_without_a_positive_label_says_which_there_are(positive: str | None) -> None:
     flat = {"f1_average": "binary", "f1_positive": positive}
     with pytest.raises(PlanError, match=r"f1_positive is .*the labels are 'negative', 'positive'") as caught:
-        statistics(["f1"], flat, ("negative", "positive"), [], [])
+        statistics(TASK, ["f1"], flat, ("negative", "positive"), [], [])
     assert "f1_positive: positive" in caught.value.hint
 
 
@@ -124,7 +125,7 @@ def test_an_average_that_does_not_exist_is_refused_with_those_that_do() -> None:
 
 
 def test_the_average_is_what_people_write_behind_the_score() -> None:
-    metric = registry.metric("f1")
+    metric = registry.metric("f1", TASK)
     assert describe_options(metric, resolve_options(metric, {})) == "macro"
     spam = resolve_options(metric, {"f1_average": "binary", "f1_positive": "spam"})
     assert describe_options(metric, spam) == "binary, spam"
