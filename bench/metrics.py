@@ -170,16 +170,20 @@ def measure(case: Case, count: int, rounds: int) -> dict[str, float]:
     rows = case.rows(count)
     metric = registry.metric(case.metric, registry.task(case.task))
     options = resolve_options(metric, {})
-    few = tuple(part[:10] for part in rows[:2])
-    case.library((*few, rows[2]))  # imports
-    score(metric, metric.rows(*few, rows[2], options), rows[2], options)
+    few: Rows = (rows[0][:10], rows[1][:10], rows[2])
+
+    def scored(one: Rows) -> Any:
+        return score(metric, metric.rows(one[0], one[1], one[2], options), one[2], options)
+
+    for work in (case.library, scored):
+        work(few)  # imports
     theirs, ours = [], []
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(rounds):
         started = time.perf_counter()
         case.library(rows)
         middle = time.perf_counter()
-        score(metric, metric.rows(*rows, options), rows[2], options)
+        scored(rows)
         ours.append(time.perf_counter() - middle)
         theirs.append(middle - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
