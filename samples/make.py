@@ -1,6 +1,7 @@
 """Rebuilds the bundled catalogue: `python -m samples.make`.
 
     data        samples/data/*                    from samples.tickets
+    media       samples/media/*                   from samples.media_files
     models      samples/models/<org>/<name>/      trained from scratch (half an hour on one core)
     cards       README.md of each model, and the table of samples/README.md, from what was measured
 
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from transformers.utils import logging
 
-from samples import ROOT, cards, classifiers, summarizers, tickets
+from samples import ROOT, cards, classifiers, media_files, summarizers, tickets
 from samples.cards import Measured
 from samples.classifiers import CLASSIFIERS, Classifier, train_classifier
 from samples.summarizers import SUMMARIZERS, Summarizer, train_summarizer
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parts = parser.parse_args(arguments).train
     logging.disable_progress_bar()
     tickets.write_data(ROOT / "data")
+    media_files.write_media(ROOT / "media")
     for spec in (*CLASSIFIERS, *SUMMARIZERS):
         if parts is None or any(part in spec.id for part in parts):
             _train(spec)

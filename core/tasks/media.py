@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 BLOCK = 1 << 16
 """Samples that are decoded at a time while a file is checked."""
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "media"
-HASHES: Mapping[str, str] = {}
+HASHES: Mapping[str, str] = {
+    "chirp.flac": "53f57019d6d6d20bb970c988c9fdef5db2d1503c7e6e5226b161564ffc9b6981",
+    "stripes.png": "3841c3167b9f3e3d3c9464c61ee1826d5a930ed3980b32167100f7c92cca6459",
+    "tile.png": "7afa34fa81c12534dd91835548d1053a0361fa95b90422d32ceed7f12f1e3fcc",
+    "tone.wav": "91d90868d35b7a19bdfc61d05cc5ff09c6afcecfec2e122a7917b9dd8841f560",
+}
 """Files under `SAMPLES` → sha256."""
 
 
