@@ -153,6 +153,8 @@ class EvalSet:
     extras: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """Further columns, for slices."""
     skipped: tuple[SkippedRow, ...] = ()
+    positions: tuple[int, ...] = ()
+    """Zero-based position of each row in the file, as in `SkippedRow`; empty where not known."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ def build(table: Table, spec: DatasetSpec, task: Task) -> Loaded:
         labels=labels,
         extras=_extras(frame, columns, usable),
         skipped=tuple(sorted((*table.dropped, *skipped), key=lambda skip: skip.row)),
+        positions=tuple(int(frame.index[row]) for row in usable),
     )
     evalset = replace(rows, id=codec.identity([rows.task, rows.inputs, rows.references, rows.labels]))
     pinned = replace(

@@ -359,22 +359,18 @@ def _listed_unmatched(ids: Sequence[str]) -> list[str]:
 def _by_position(count: int, evalset: EvalSet) -> list[int | None]:
     """Place in the file of each row's prediction.
 
-    Predictions may be as many as the rows, or stand for every row of the file the rows came from: rows that could not
-    be used and, where their ids are row numbers, rows that were not drawn.
+    Predictions may be as many as the rows, or stand for every row of the file that the rows came from, of which some
+    could not be used or were not drawn.
     """
-    rows, skipped = len(evalset.ids), {skip.row for skip in evalset.skipped}
-    places: Sequence[int]
-    if count == rows:
-        places = range(rows)
-    elif count > rows and all(name.isdecimal() and int(name) < count for name in evalset.ids):
-        places = [int(name) for name in evalset.ids]
-    elif count <= rows + len(skipped):
-        places = [place for place in range(rows + len(skipped)) if place not in skipped][:rows]
-    else:
+    rows, positions = len(evalset.ids), evalset.positions
+    in_file = {*positions, *(skip.row for skip in evalset.skipped)}
+    drawn = len(in_file) <= max(in_file, default=0)  # some rows of the file are unknown here
+    if count > rows and not (positions and (drawn or count <= len(in_file))):
         raise DatasetMismatch(
             f"There are {count:,} predictions, more than the references ({rows:,}), and no common column 'id'.",
             "Give both files an id column, or one prediction per reference in the same order.",
         )
+    places = positions if positions and count != rows else range(rows)
     return [place if place < count else None for place in places]
 
 

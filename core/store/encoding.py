@@ -70,6 +70,7 @@ def unpack_evalset(data: bytes) -> EvalSet:
         labels=tuple(record["labels"]),
         extras={name: tuple(values) for name, values in record["extras"].items()},
         skipped=tuple(SkippedRow(**row) for row in record["skipped"]),
+        positions=tuple(record.get("positions", ())),
     )
 
 
