@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.metrics.base import Metric
+from core.metrics.spans import split_tag
 from core.tasks.base import Prediction
 
 STRANGE_TEXTS = ("", " \n ", "鶴が飛ぶ", "👍" * 40, "a\x00b", "\u202e", "word " * 2000)
@@ -30,7 +31,7 @@ def labels_of(kind: str, references: Sequence[Any]) -> tuple[str, ...]:
     names: dict[str, Callable[[Any], Sequence[str]]] = {
         "label": lambda one: [one],
         "labels": list,
-        "tags": list,
+        "tags": lambda one: [split_tag(tag)[1] for tag in one if split_tag(tag)[1]],
         "boxes": lambda one: [box["label"] for box in one],
         "mask": lambda one: [label for label, _ in one["runs"] if label is not None],
     }
@@ -74,6 +75,10 @@ def _continuation(answer: str, nats_per_token: float) -> Prediction:
     return {"answer": answer, "nll": nats_per_token * tokens, "tokens": tokens, "bytes": len(answer.encode()) + 1}
 
 
+def _word(ranked: list[str], nats_per_token: float) -> Prediction:
+    return {"answer": ranked[0], "ranked": ranked, "nll": nats_per_token * 3, "tokens": 3}
+
+
 def _strange_numbers(reference: float, labels: Sequence[str]) -> list[Prediction]:
     return [{"answer": number} for number in (0.0, -0.0, 1.0, -1.0, 1e-300, 1e300, -1e300)]
 
@@ -99,7 +104,7 @@ _PERFECT: dict[str, Callable[[Any, Sequence[str]], Prediction]] = {
     "texts": lambda reference, labels: {"answer": _first(reference)},
     "transcript": lambda reference, labels: {"answer": reference},
     "number": lambda reference, labels: {"answer": float(reference)},
-    "word": lambda reference, labels: {"answer": reference, "ranked": [reference, "of", "the", "a", "to"]},
+    "word": lambda reference, labels: _word([reference, "of", "the", "a", "to"], 0.0),
     "continuation": lambda reference, labels: _continuation(_first(reference), 0.0),
     "boxes": lambda reference, labels: {"answer": [{**box, "score": 1.0} for box in reference]},
     "mask": lambda reference, labels: {"answer": reference},
@@ -113,7 +118,7 @@ _WRONG: dict[str, Callable[[Any, Sequence[str]], Prediction]] = {
     "texts": lambda reference, labels: {"answer": "鶴"},
     "transcript": lambda reference, labels: {"answer": "鶴"},
     "number": lambda reference, labels: {"answer": -float(reference)},
-    "word": lambda reference, labels: {"answer": "鶴", "ranked": ["鶴", "が", "飛", "ぶ", "。"]},
+    "word": lambda reference, labels: _word(["鶴", "が", "飛", "ぶ", "。"], 10.0),
     "continuation": lambda reference, labels: _continuation("鶴", 10.0),
     "boxes": lambda reference, labels: {
         "answer": [{**box, "box": [1e5 + edge for edge in box["box"]], "score": 1.0} for box in reference]
@@ -131,7 +136,7 @@ _STRANGE: dict[str, Callable[[Any, Sequence[str]], list[Prediction]]] = {
     "texts": lambda reference, labels: [{"answer": text} for text in STRANGE_TEXTS],
     "transcript": lambda reference, labels: [{"answer": text} for text in STRANGE_TEXTS],
     "number": _strange_numbers,
-    "word": lambda reference, labels: [{"answer": text, "ranked": [text]} for text in STRANGE_TEXTS],
+    "word": lambda reference, labels: [_word([text], 1e-9) for text in STRANGE_TEXTS],
     "continuation": lambda reference, labels: [_continuation(text, 1e-9) for text in STRANGE_TEXTS],
     "boxes": _strange_boxes,
     "mask": _strange_masks,
