@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.analysis.ranking import against
 from core.analysis.wording import device_name, megabytes, milliseconds, p_value, points
+from core.catalog import stored
 
 if TYPE_CHECKING:
     from core.analysis.paired import Pair
@@ -39,6 +41,13 @@ def runner_up(analysis: Analysis, ranking: Ranking) -> RunnerUp | None:
     pair = against(analysis, winner.id)[second.id]
     sentences = (_quality(pair, analysis.headline), *_costs(second, winner))
     return RunnerUp(second.id, second.name, pair, sentences)
+
+
+def shipped(source: str, model: str, variant: Variant) -> tuple[str, str]:
+    """What is chosen, and how it runs: the model and ` on CPU, float32`."""
+    if source == stored.SOURCE:
+        return Path(model).name, ", predictions made elsewhere"
+    return model, f" on {variant_in_words(variant)}"
 
 
 def variant_in_words(variant: Variant) -> str:

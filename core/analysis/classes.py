@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,7 +72,8 @@ def confusion(analysis: Analysis, trial: str) -> Confusion | None:
 def per_class(analysis: Analysis, trial: str) -> list[ClassRow]:
     """Precision, recall and F1 of every label, in label order; empty for a task whose labels are not counted so."""
     summary, evalset = analysis.trial(trial), analysis.run.evalset
-    metric = next((one for one in registry.metrics_of(analysis.task).values() if isinstance(one, ClassScore)), None)
+    found: list[Any] = list(registry.metrics_of(analysis.task).values())
+    metric: Any = next((one for one in found if isinstance(one, ClassScore)), None)
     if metric is None or not len(summary.positions):
         return []
     statistics = summary.statistics.get(metric.name)

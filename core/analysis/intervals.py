@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.metrics.base import overall
+from core.metrics.base import overall, per_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,6 +134,16 @@ def resampled(
     return metric.weighted(statistics, weights, labels, options)
 
 
+def wilson_of(
+    metric: Metric, value: float, statistics: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]
+) -> tuple[float, float]:
+    """The Wilson interval of a metric between 0 and `metric.upper`, over the rows that have a score at all."""
+    rows = int(np.isfinite(per_row(metric, statistics, labels, options)).sum()) if metric.summed else len(statistics)
+    upper = metric.upper or 1.0
+    low, high = wilson(value / upper * rows, rows)
+    return float(low) * upper, float(high) * upper
+
+
 def interval(
     metric: Metric,
     statistics: NDArray[Any],
@@ -146,12 +156,12 @@ def interval(
     if np.isnan(value):
         return UNDEFINED
     if metric.binary:
-        low, high = wilson(value * len(statistics), len(statistics))
-        return Interval(value, float(low), float(high))
-    low, high = percentile_bounds(replicates)
+        low, high = wilson_of(metric, value, statistics, labels, options)
+        return Interval(value, low, high)
+    low, high = map(float, percentile_bounds(replicates))
     if np.isclose(low, high, rtol=1e-6):
-        if not 0 <= value <= 1:
+        if metric.upper is None or not 0 <= value <= metric.upper:
             return Interval(value, float("nan"), float("nan"))
-        low, high = wilson(value * len(statistics), len(statistics))
+        low, high = wilson_of(metric, value, statistics, labels, options)
     # A biased metric's resamples can all lie on one side of its value on a handful of rows.
-    return Interval(value, min(float(low), value), max(float(high), value))
+    return Interval(value, min(low, value), max(high, value))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.catalog import stored
 from core.analysis.timing import LEAST_CALLS
 from core.analysis.wording import count, megabytes, milliseconds, quality
 
@@ -77,7 +78,7 @@ def _latency(trial: TrialSummary, limit: float | None) -> _Verdict:
 def _license(facts: Candidate | None, allowed: tuple[str, ...]) -> _Verdict:
     if not allowed or (facts and {facts.license, facts.license_class} & set(allowed)):
         return None
-    if facts is None:
+    if facts is None or facts.source == stored.SOURCE:
         return False, "licence not known"
     return True, f"licence {facts.license or 'unknown'} ({facts.license_class}) is not {' or '.join(allowed)}"
 

@@ -99,7 +99,8 @@ def compare(
         return []
     values = np.array([overall(metric, rows, labels, options) for rows in statistics], dtype=np.float64)
     if metric.binary:
-        right = np.stack([per_row(metric, rows, labels, options) for rows in statistics]) > 0.5
+        scores = np.stack([per_row(metric, rows, labels, options) for rows in statistics])
+        right = scores[:, np.isfinite(scores).all(axis=0)] > 0.5
         p, low, high, error = _compare_binary(right, first, second)
     else:
         p = _permutation(metric, statistics, labels, options, first, second)

@@ -92,8 +92,9 @@ def _tie_set(analysis: Analysis, within: list[TrialSummary]) -> list[TrialSummar
 
 
 def _shared_percentile(trials: list[TrialSummary]) -> int:
-    """p95 where every one of these trials has it, else the median: never one trial's tail against another's middle."""
-    return 95 if all(trial.smallest_batch and trial.smallest_batch.tail(95) for trial in trials) else 50
+    """p95 where all measured ones have it, else the median: never one trial's tail against another's middle."""
+    measured = [trial.smallest_batch for trial in trials if trial.smallest_batch]
+    return 95 if measured and all(latency.tail(95) for latency in measured) else 50
 
 
 def _cost(trial: TrialSummary, percentile: int) -> tuple[float, float, float]:

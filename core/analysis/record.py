@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core import codec, registry
-from core.analysis.answer import variant_in_words
+from core.analysis.answer import shipped
 from core.analysis.intervals import Interval
 from core.analysis.wording import NOTHING, limits_in_words
 from core.records import Limits, Variant
@@ -74,7 +74,7 @@ def _heading(chosen: Mapping[str, Any] | None) -> str:
     if chosen is None:
         return "No trial can be shipped"
     variant = Variant(chosen["device"], chosen["dtype"], chosen["backend"], chosen["quantization"])
-    return f"Ship {chosen['model']} on {variant_in_words(variant)}"
+    return "Ship {}{}".format(*shipped(chosen["source"], chosen["model"], variant))
 
 
 def _rule(evidence: Mapping[str, Any], trials: Mapping[str, Any], trial: str | None) -> str:

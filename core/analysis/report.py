@@ -71,15 +71,20 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
         "license": facts.license if facts else None,
         "license_class": facts.license_class if facts else None,
         "parameters": facts.parameters if facts else None,
-        "device": spec.variant.device,
-        "dtype": spec.variant.dtype,
+        "device": spec.variant.device or None,
+        "dtype": spec.variant.dtype or None,
         "backend": spec.variant.backend,
         "quantization": spec.variant.quantization,
         "status": outcome.status,
         "error": _error(outcome.failure),
         "rows": len(trial.positions),
         "metrics": {
-            name: {**_interval(score), "options": dict(analysis.options[name])} for name, score in trial.scores.items()
+            name: {
+                **_interval(score),
+                "options": dict(analysis.options[name]),
+                "signature": analysis.signatures[name] or None,
+            }
+            for name, score in trial.scores.items()
         },
         "latency_ms": {str(size): _latency(latency) for size, latency in trial.latency.items()},
         "throughput": {

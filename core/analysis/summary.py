@@ -16,7 +16,7 @@ from core.analysis import paired
 from core.analysis.intervals import UNDEFINED, Interval, bootstrap_weights, interval, score, weighted_totals
 from core.analysis.timing import Latency, Throughput, from_series, throughput
 from core.analysis.wording import trial_names
-from core.metrics.base import resolve_options
+from core.metrics.base import describe_options, resolve_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +88,12 @@ class Analysis:
     def headline(self) -> Metric:
         """The metric that the choice rests on."""
         return next(iter(self.metrics.values()))
+
+    @cached_property
+    def signatures(self) -> dict[str, str]:
+        """Metric → how exactly it was computed, as people write it behind a score; empty where there is no choice."""
+        references = self.run.evalset.references
+        return {name: describe_options(metric, self.options[name], references) for name, metric in self.metrics.items()}
 
     @property
     def finished(self) -> list[TrialSummary]:

@@ -56,7 +56,7 @@ def trial_names(specs: Sequence[TrialSpec]) -> list[str]:
         [device_name(spec.variant.device) for spec in specs],
         [dtype_name(spec.variant) for spec in specs],
         [spec.variant.backend for spec in specs],
-        [f"{spec.variant.threads or 'all'} threads" for spec in specs],
+        [f"{spec.variant.threads or 'all'} threads" if spec.variant.device else "" for spec in specs],
         [f"@{spec.revision[:7]}" for spec in specs]
         if len({(s.model, s.revision) for s in specs}) > len(models)
         else [],
@@ -64,7 +64,7 @@ def trial_names(specs: Sequence[TrialSpec]) -> list[str]:
     ):
         if len(set(words)) > 1:
             for part, word in zip(parts, words, strict=True):
-                part.append(word)
+                part += [word] if word else []
     return [" · ".join(part) for part in parts]
 
 

@@ -29,7 +29,7 @@ class PlanFile:
     def render(self, run: RunResult, trial: str) -> bytes:
         """The plan of the run; its comment names the chosen trial."""
         spec = chosen(run, trial).spec
-        variant = f"{spec.variant.device}, {spec.variant.dtype}"
+        variant = ", ".join(filter(None, (spec.variant.device, spec.variant.dtype))) or spec.variant.backend
         header = [
             f"Chosen: {spec.model} at {spec.revision} ({variant}), trial {trial} of run {run.id}.",
             "Run everything again, in this folder: python -m core run plan.yaml",

@@ -48,7 +48,8 @@ def answers(outcome: Outcome) -> dict[int, Any]:
 
 def _column(outcome: Outcome) -> str:
     variant = outcome.spec.variant
-    return f"{outcome.spec.model} ({variant.device}, {variant.dtype}, {outcome.trial[:8]})"
+    told = ", ".join(filter(None, (variant.device, variant.dtype, outcome.trial[:8])))
+    return f"{outcome.spec.model} ({told})"
 
 
 def _plain(value: Any) -> Any:

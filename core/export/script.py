@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import options, registry
-from core.catalog import SAMPLES, safety
+from core.catalog import SAMPLES, safety, stored
 from core.errors import UserError
 from core.export.base import fill
 from core.export.text import one_line
@@ -31,6 +31,11 @@ class Script:
         """The program. Raises UserError for a runtime other than torch, which it could not load the same way."""
         outcome = chosen(run, trial)
         spec = outcome.spec
+        if spec.source == stored.SOURCE:
+            raise UserError(
+                f"{Path(spec.model).name!r} holds predictions made elsewhere: there is no model to run.",
+                "Choose a trial of a model to get a program.",
+            )
         if spec.variant.backend != "torch" or spec.variant.quantization:
             how = spec.variant.quantization or spec.variant.backend
             raise UserError(f"No script can be written for a {how!r} trial yet.", "Choose a trial that runs on torch.")

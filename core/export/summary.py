@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core.analysis.answer import variant_in_words
+from core.analysis.answer import shipped
 from core.analysis.ranking import against, choose
 from core.analysis.summary import Analysis, analyse
 from core.analysis.views import LeaderboardRow, QualityLatency, leaderboard, quality_latency
@@ -51,7 +51,7 @@ def summarise(run: RunResult, trial: str) -> Summary:
     rule = names.get(ranking.winner or "")
     overruled = f"Chosen by hand: the rule picks {rule or 'none'}. {ranking.reason}"
     return Summary(
-        heading=f"Ship {best.model} on {variant_in_words(outcome.spec.variant)}"
+        heading="Ship {}{}".format(*shipped(outcome.spec.source, outcome.spec.model, outcome.spec.variant))
         if outcome.status == "done"
         else f"No result of {best.model}",
         reason=ranking.reason if ranking.winner == trial else overruled,
@@ -71,6 +71,10 @@ def remark(row: LeaderboardRow) -> str:
     return "; ".join(row.violations) if row.status == "done" else row.status
 
 
+def _metric(metric: Metric, signature: str) -> str:
+    return f"{metric.title} ({signature})" if signature else metric.title
+
+
 def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     run, dataset = analysis.run, analysis.run.plan.dataset
     skipped = len(run.evalset.skipped)
@@ -82,6 +86,7 @@ def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[st
         ("Data", dataset.repo or PurePath(dataset.path or NOTHING).name),
         ("Data revision", dataset.revision or NOTHING),
         ("Rows", f"{len(run.evalset.ids):,}{unusable}"),
+        ("Metrics", "; ".join(_metric(metric, analysis.signatures[name]) for name, metric in analysis.metrics.items())),
         ("Limits", "; ".join(limits_in_words(run.plan.limits)) or "none"),
         ("Machine", ", ".join(machine) or NOTHING),
         ("Versions", ", ".join(versions) or NOTHING),

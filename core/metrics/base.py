@@ -52,6 +52,8 @@ class Metric(Protocol):
     """Whether people expect to see it as a percentage."""
     binary: bool
     """Whether a single row scores exactly 0 or 1, so that McNemar's exact test applies to pairs."""
+    upper: float | None
+    """The largest value there can be, where the smallest is 0; None where there is no largest."""
     summed: bool
     """Whether its value is a function of summed statistics."""
     stored: bool
@@ -94,6 +96,7 @@ class Summed:
     needs: tuple[str, ...] = ("answer",)
     percent = False
     binary = False
+    upper: float | None = 1.0
     summed = True
     stored = True
     options: Mapping[str, Option] = {}
@@ -117,6 +120,7 @@ class Resampled:
     needs: tuple[str, ...] = ("answer",)
     percent = False
     binary = False
+    upper: float | None = 1.0
     summed = False
     stored = True
     options: Mapping[str, Option] = {}

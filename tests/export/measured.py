@@ -86,5 +86,7 @@ def _measure(spec: TrialSpec, prepared: Prepared) -> Outcome:
 
 def _chunk(rows: events.Rows, spec: TrialSpec, evalset: EvalSet) -> Chunk:
     references = [evalset.references[position] for position in rows.positions]
-    scored = statistics(spec.metrics, spec.options, evalset.labels, rows.predictions, references)
+    scored = statistics(
+        registry.task(spec.task), spec.metrics, spec.options, evalset.labels, rows.predictions, references
+    )
     return Chunk(rows.positions, rows.predictions, scored, rows.seconds, rows.units)

@@ -237,4 +237,4 @@ def test_names_stay_data_in_the_script(evil):
     assert assigned["REVISION"] == spec.revision
     assert assigned["SETTINGS"]["labels"] == dict(spec.labels)
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert imported == {"argparse", "sys", "torch"}
+    assert imported == {"argparse", "json", "sys", "torch"}

@@ -29,8 +29,9 @@ def card(analysis: Analysis, ranking: Ranking) -> None:
         return
     winner = analysis.trial(ranking.winner)
     done, spec = analysis.run.status == "done", winner.outcome.spec
+    model, how = answer.shipped(spec.source, spec.model, spec.variant)
     lead = "Ship" if done else "Ahead so far:"
-    st.subheader(f"{lead} **{markdown(spec.model)}** on {answer.variant_in_words(spec.variant)}", anchor=False)
+    st.subheader(f"{lead} **{markdown(model)}**{how}", anchor=False)
     st.markdown(markdown(ranking.reason))
     _numbers(analysis, winner)
     _excluded(analysis, ranking)

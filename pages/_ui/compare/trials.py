@@ -130,7 +130,7 @@ def _columns(analysis: Analysis) -> dict[str, Any]:
     column = st.column_config
     scores: dict[str, Any] = {}
     for name, metric in analysis.metrics.items():
-        scores[name] = column.NumberColumn(metric.title, width="small")
+        scores[name] = column.NumberColumn(metric.title, width="small", help=analysis.signatures[name] or None)
         scores[f"{name} interval"] = column.TextColumn("95 %", width=108, alignment="right")
     return {
         "place": column.NumberColumn("#", width=40),
