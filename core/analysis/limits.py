@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.catalog import stored
 from core.analysis.timing import LEAST_CALLS
 from core.analysis.wording import count, megabytes, milliseconds, quality
+from core.catalog import stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Where models come from: the Hub, a folder of checkpoints, the bundled samples. `base` says what a catalogue is."""
+"""Where candidates come from: the Hub, a folder of checkpoints, the bundled samples, files of predictions.
+
+`base` says what a catalogue is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from core.catalog.base import Catalog, Progress
 from core.catalog.folder import FolderCatalog
 from core.catalog.hub import HubCatalog, HubStatus, hub_status
 from core.catalog.hub_client import check_id
+from core.catalog.stored import StoredPredictions
 from core.errors import UserError
 
 __all__ = [
@@ -28,7 +32,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "models"
 
 
 def open_catalog(source: str, token: str | None = None) -> Catalog:
-    """The catalogue of that name: `hub`, `samples`, or the path of a folder of checkpoints.
+    """The catalogue of that name: `hub`, `samples`, `predictions`, or the path of a folder of checkpoints.
 
     Raises:
         UserError: There is no such folder.
@@ -37,6 +41,8 @@ def open_catalog(source: str, token: str | None = None) -> Catalog:
         return HubCatalog(token=token)
     if source == "samples":
         return FolderCatalog(SAMPLES, name="samples", title="the bundled samples", token=token)
+    if source == StoredPredictions.name:
+        return StoredPredictions()
     return FolderCatalog(Path(source), token=token)
 
 

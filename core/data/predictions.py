@@ -113,7 +113,7 @@ def join(
     missing = tuple(position for position, prediction in enumerate(found) if prediction is None)
     if len(missing) == len(found):
         raise DatasetMismatch("None of the rows has a prediction.", "Choose the file that answers these rows.")
-    notes = [*table.notes, *_listed_unmatched(unmatched), *_unknown_labels(task, found, evalset)]
+    notes = [*table.notes, *_listed_unmatched(unmatched, _is_drawn(evalset)), *_unknown_labels(task, found, evalset)]
     if reference_column(task).kind == "tags":
         notes += _fit_tags(found, evalset.references)
     if missing:
@@ -351,9 +351,10 @@ def _unmatched(ids: Sequence[str], evalset: EvalSet) -> tuple[str, ...]:
     return tuple(name for name in ids if name not in known)
 
 
-def _listed_unmatched(ids: Sequence[str]) -> list[str]:
+def _listed_unmatched(ids: Sequence[str], drawn: bool) -> list[str]:
     shown = ", ".join(map(repr, ids[:EXAMPLES])) + (", …" if len(ids) > EXAMPLES else "")
-    return [f"{len(ids):,} predictions have an id that no row has ({shown})."] if ids else []
+    which = "are for rows that were not drawn, or have an id that no row has" if drawn else "have an id that no row has"
+    return [f"{len(ids):,} predictions {which} ({shown})."] if ids else []
 
 
 def _by_position(count: int, evalset: EvalSet) -> list[int | None]:
@@ -363,15 +364,20 @@ def _by_position(count: int, evalset: EvalSet) -> list[int | None]:
     could not be used or were not drawn.
     """
     rows, positions = len(evalset.ids), evalset.positions
-    in_file = {*positions, *(skip.row for skip in evalset.skipped)}
-    drawn = len(in_file) <= max(in_file, default=0)  # some rows of the file are unknown here
-    if count > rows and not (positions and (drawn or count <= len(in_file))):
+    known = len({*positions, *(skip.row for skip in evalset.skipped)})
+    if count > rows and not (positions and (_is_drawn(evalset) or count <= known)):
         raise DatasetMismatch(
             f"There are {count:,} predictions, more than the references ({rows:,}), and no common column 'id'.",
             "Give both files an id column, or one prediction per reference in the same order.",
         )
     places = positions if positions and count != rows else range(rows)
     return [place if place < count else None for place in places]
+
+
+def _is_drawn(evalset: EvalSet) -> bool:
+    """Whether the file has rows that are not known here, because they were not drawn."""
+    known = {*evalset.positions, *(skip.row for skip in evalset.skipped)}
+    return len(known) <= max(known, default=0)
 
 
 def _fit_tags(found: Sequence[Prediction | None], references: Sequence[Any]) -> tuple[str, ...]:

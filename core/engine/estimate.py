@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import exp, log, nan, prod, sqrt
 
 from core import registry
+from core.catalog import stored
 from core.catalog.fit import fits
 from core.engine import environment
 from core.engine.prepare import Prepared
@@ -51,21 +52,22 @@ def estimate(prepared: Prepared, known: Sequence[Outcome] = ()) -> Estimate:
     measured = {_key(outcome.spec): outcome for outcome in known if outcome.status == "done" and outcome.chunks}
     low = high = 0.0
     hits = 0
-    for spec in prepared.specs:
+    specs = [spec for spec in prepared.specs if spec.source != stored.SOURCE]
+    for spec in specs:
         earlier = measured.get(_key(spec))
         hits += earlier is not None
         candidate = candidates[spec.source, spec.model]
         row = _measured_row(earlier) if earlier else _computed_row(spec, candidate, prepared.evalset)
         low += _trial_seconds(spec, row[0], len(prepared.evalset.ids)) + LOAD_SECONDS[0]
         high += _trial_seconds(spec, row[1], len(prepared.evalset.ids)) + LOAD_SECONDS[1]
-    needs = [fits(candidates[spec.source, spec.model], spec.variant, {}).needed_mb for spec in prepared.specs]
-    fetched = {(spec.source, spec.model) for spec in prepared.specs if spec.source == "hub"}
+    needs = [fits(candidates[spec.source, spec.model], spec.variant, {}).needed_mb for spec in specs]
+    fetched = {(spec.source, spec.model) for spec in specs if spec.source == "hub"}
     return Estimate(
         seconds_low=low,
         seconds_high=high,
         download_bytes=sum(candidates[key].download_bytes or 0 for key in fetched),
         memory_mb=max((need for need in needs if need is not None), default=None),
-        basis=_basis(hits, len(prepared.specs)),
+        basis=_basis(hits, len(specs)),
     )
 
 
@@ -94,7 +96,8 @@ def seconds_left(run: RunResult) -> dict[str, float]:
         known = errors[outcome.spec.variant.device]
         correction = exp(sum(known) / len(known)) if known else 1.0
         row = measured.get(outcome.trial) or promised.get(outcome.trial, nan) * correction
-        left[outcome.trial] = _seconds_left(outcome, row) if outcome.status in ("queued", "running") else 0.0
+        runs = outcome.status in ("queued", "running") and outcome.spec.source != stored.SOURCE
+        left[outcome.trial] = _seconds_left(outcome, row) if runs else 0.0
     return left
 
 
@@ -144,6 +147,8 @@ def _latency_seconds(protocol: Protocol, row_seconds: float, sizes: Collection[i
 
 
 def _basis(measured: int, trials: int) -> str:
+    if not trials:
+        return "No model runs: predictions made elsewhere are only scored."
     if measured == trials:
         return "Measured on this machine before."
     if measured:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core import registry
+from core.catalog import stored
 from core.catalog.fit import fits
 from core.data import LabelTable
 from core.engine import environment
@@ -58,6 +59,9 @@ def grid(candidates: Sequence[Candidate], labels: Sequence[LabelTable] = ()) -> 
     machine = environment.memory()
     rows = []
     for candidate in candidates:
+        if candidate.source == stored.SOURCE:
+            rows.append(GridRow(candidate, candidate.blocked, (Cell(stored.VARIANT, None),)))
+            continue
         cells = tuple(Cell(variant, _warning(candidate, variant, machine)) for variant in variants())
         rows.append(GridRow(candidate, candidate.blocked or _unmatched(missing.get(candidate.id, ())), cells))
     return rows
@@ -81,12 +85,16 @@ def lay_out(
             source=candidate.source,
             revision=candidate.revision,
             labels=dict(labels.get(candidate.id, {})),
-            variants=None if set(ticked) == set(order) else tuple(one for one in order if one in ticked),
+            variants=None if _has_all(ticked, order) else tuple(one for one in order if one in ticked),
         )
         for candidate, ticked in ticks
         if ticked
     )
-    return planned, tuple(order)
+    return planned, tuple(order) or (Variant(),)
+
+
+def _has_all(ticked: Sequence[Variant], order: Sequence[Variant]) -> bool:
+    return stored.VARIANT in ticked or set(ticked) == set(order)
 
 
 def _all_variants() -> list[Variant]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core import codec, registry
+from core.catalog import stored
 from core.catalog.fit import parse_params
 from core.engine.fields import Fields, located, suggestion
 from core.engine.yaml_text import FlowList, dump, flow, load
@@ -119,6 +120,8 @@ def _candidate(fields: Fields, base: Path | None) -> PlanCandidate:
     model, source = fields.required_text("model"), fields.text("source")
     if source is None:
         model = _absolute(model, base) if _is_local(model, base) else model
+    elif source == stored.SOURCE:
+        model = _absolute(model, base)
     elif source not in ("hub", "samples"):
         source = _absolute(source, base)
     return PlanCandidate(model, source, fields.text("revision"), fields.names("labels"), _variants(fields))

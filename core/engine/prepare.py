@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core import codec, options, registry
-from core.catalog import locate
+from core.catalog import locate, stored
 from core.catalog.fit import fits
 from core.data import Loaded, complete, load_rows, reconcile
 from core.engine import environment
@@ -104,11 +104,11 @@ def _assemble(
     specs: list[TrialSpec] = []
     blocked: list[Blocked] = []
     for planned in plan.candidates:
-        variants = planned.variants or plan.variants
+        variants = variants_of(planned, plan)
         candidate = Candidate(planned.source or "", planned.model)
         try:
             candidate = describe(planned)
-            labels = _match_labels(planned, candidate, task, evalset, notes)
+            labels = _labels(planned, candidate, plan, task, evalset, notes)
         except UserError as error:
             if strict:
                 raise
@@ -148,6 +148,20 @@ def _not_refused(candidate: Candidate, model: str) -> Candidate:
     if candidate.blocked:
         raise RefusedModel(f"{model!r} is refused: {candidate.blocked}", "Choose another model.")
     return candidate
+
+
+def variants_of(planned: PlanCandidate, plan: Plan) -> tuple[Variant, ...]:
+    """The variants that a candidate of the plan is measured in; predictions made elsewhere are one trial."""
+    return (stored.VARIANT,) if planned.source == stored.SOURCE else planned.variants or plan.variants
+
+
+def _labels(
+    planned: PlanCandidate, candidate: Candidate, plan: Plan, task: Task, evalset: EvalSet, notes: list[str]
+) -> dict[str, str]:
+    """Label as the candidate says it → data set label. A file of predictions may use the values of the data file."""
+    if candidate.source == stored.SOURCE:
+        return {**plan.dataset.labels, **planned.labels}
+    return _match_labels(planned, candidate, task, evalset, notes)
 
 
 def _match_labels(
@@ -202,7 +216,7 @@ def _spec(
         options=plan.options,
         labels=labels,
         protocol=plan.protocol,
-        hardware=environment.fingerprint(variant.device),
+        hardware=environment.fingerprint(variant.device or "cpu"),
         repeat=repeat,
     )
 

@@ -19,10 +19,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from core import registry, settings
-from core.catalog import locate
+from core.catalog import locate, stored
 from core.engine import environment
 from core.engine.events import Done, Event, Latency, Loaded, Memory, Note, Rows, Stage
 from core.errors import AppError, Interrupted, TrialFailed, UserError
+from core.jobs import stored as stored_job
 from core.jobs.keeper import BEAT_SECONDS, LEASE_SECONDS, Keeper
 from core.jobs.local import execute
 from core.jobs.processes import host, is_running, runner_id
@@ -198,7 +199,7 @@ class _Execution:
         except UserError as error:
             return Failure("load", error.message, error.hint)
         try:
-            return execute(
+            return (stored_job.execute if self._claim.spec.source == stored.SOURCE else execute)(
                 self._claim, evalset, folder, lambda event: self._take(event, evalset), self._keeper.lost.is_set
             )
         except TrialFailed as failed:

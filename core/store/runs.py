@@ -145,10 +145,12 @@ def _insert(connection: Connection, run: str, prepared: Prepared, selection: str
 
 def _trial_rows(prepared: Prepared) -> Iterator[dict[str, Any]]:
     """New rows of the table of trials, in plan order: candidates first, variants within."""
+    from core.engine.prepare import variants_of
+
     specs, blocked, plan = iter(prepared.specs), iter(prepared.blocked), prepared.plan
     total = len(prepared.evalset.ids)
     for planned, candidate in zip(plan.candidates, prepared.candidates, strict=True):
-        variants = len(planned.variants or plan.variants)
+        variants = len(variants_of(planned, plan))
         facts = codec.dumps(candidate)
         if candidate.blocked is not None:
             for refusal in islice(blocked, variants):
