@@ -67,8 +67,8 @@ def values(
 
 
 def needs(task: Task, metrics: Sequence[str]) -> frozenset[str]:
-    """Keys of a prediction that these metrics, and whoever reads single rows, want. Raises UnknownName."""
-    return frozenset({"answer"}.union(*(registry.metric(name, task).needs for name in metrics)))
+    """Keys of a prediction that these metrics read. Raises UnknownName."""
+    return frozenset(key for name in metrics for key in registry.metric(name, task).needs)
 
 
 def shared_options(task: Task, metrics: Sequence[str]) -> list[tuple[str, Option, tuple[str, ...]]]:

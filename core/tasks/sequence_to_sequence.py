@@ -1,14 +1,15 @@
-"""A text written from a text, by an encoder and a decoder: what summarization and text2text-generation share."""
+"""A text written from a text, by an encoder and a decoder: what summarization, translation and text2text share."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from core.options import Option
 from core.tasks import generation
 from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSample, accepted_inputs
 from core.tasks.text import TextTask, pieces
@@ -44,23 +45,33 @@ class SequenceToSequence(TextTask):
     columns: tuple[Column, ...]
     samples: tuple[TaskSample, ...]
 
-    default_metrics = ("rougeL", "rouge1", "rouge2", "rougeLsum")
-    judged_by = "rougeL"
-    right_at = 0.5
+    default_metrics: tuple[str, ...] = ("rougeL", "rouge1", "rouge2", "rougeLsum")
+    judged_by: str | None = "rougeL"
+    right_at: float = 0.5
+    options: Mapping[str, Option] = field(default_factory=dict)
+
     auto_classes = ("AutoModelForSeq2SeqLM",)
     generates = True
     script = staticmethod(predict)
 
     def encode(self, processor: Any, inputs: Sequence[Mapping[str, Any]], context: Context) -> list[tuple[Piece, ...]]:
-        """Tokenise all rows in one call, each behind the prefix that the checkpoint wants for this task."""
+        """Tokenise all rows in one call, each behind what the checkpoint wants to read first."""
         if not inputs:
             return []
-        before = prefix(str(processor.name_or_path), self.name)
+        before = self.before(processor, context)
         return pieces(processor([before + row["text"] for row in inputs], truncation=True))
+
+    def before(self, processor: Any, context: Context) -> str:
+        """What stands before every text."""
+        return prefix(str(processor.name_or_path), self.name)
+
+    def settings(self, model: Any, processor: Any, context: Context) -> dict[str, Any]:
+        """Arguments of `generate`."""
+        return generation.settings(context.protocol)
 
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
         """Generated token ids, one array per piece."""
-        tokens = model.generate(**accepted_inputs(model, batch), **generation.settings(context.protocol))
+        tokens = model.generate(**accepted_inputs(model, batch), **self.settings(model, processor, context))
         return generation.trimmed(tokens[:, 1:], model)
 
     def count(self, row: Answered) -> float:
@@ -73,16 +84,20 @@ class SequenceToSequence(TextTask):
         return [{"answer": text.strip()} for text in texts]
 
 
-@cache
 def prefix(checkpoint: str, task: str) -> str:
     """What a model wants before every text of a task, `summarize: ` for T5; empty where it says nothing.
 
     Args:
-        checkpoint: Folder that the tokenizer came from. Its `config.json` names prefixes under `task_specific_params`.
-        task: The task's name.
+        checkpoint: Folder that the tokenizer came from.
+        task: A name under `task_specific_params`.
     """
+    return str((task_parameters(checkpoint).get(task) or {}).get("prefix") or "")
+
+
+@cache
+def task_parameters(checkpoint: str) -> dict[str, Any]:
+    """What a checkpoint's `config.json` says under `task_specific_params`; empty where it says nothing."""
     file = Path(checkpoint) / "config.json"
     if not file.is_file():
-        return ""
-    tasks = json.loads(file.read_text(encoding="utf-8")).get("task_specific_params") or {}
-    return str((tasks.get(task) or {}).get("prefix") or "")
+        return {}
+    return json.loads(file.read_text(encoding="utf-8")).get("task_specific_params") or {}
