@@ -17,7 +17,7 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
     import torch
 
     limit = min(processor.model_max_length, getattr(model.config, "max_position_embeddings", None) or 1024)
-    texts = [row[word] for word in ("text", "text_pair") if row.get(word)]
+    texts = [row[word] for word in ("text", "text_pair") if row.get(word) is not None]
     inputs = processor(*texts, truncation=True, max_length=limit, return_tensors="pt").to(model.device)
     known = signature(model.forward).parameters
     with torch.inference_mode():

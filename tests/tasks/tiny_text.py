@@ -40,14 +40,19 @@ def classifier(architecture: str, **more: Any) -> Tiny:
     return Tiny(model, tokenizer())
 
 
-def t5() -> Tiny:
-    import transformers
+def t5_config() -> Any:
+    from transformers import T5Config
 
-    config = transformers.T5Config(
+    return T5Config(
         vocab_size=VOCABULARY, d_model=32, d_kv=16, d_ff=48, num_layers=2, num_heads=2,
         pad_token_id=0, eos_token_id=2, decoder_start_token_id=0,
     )  # fmt: skip
-    return Tiny(shaken(lambda: transformers.T5ForConditionalGeneration(config)), tokenizer())
+
+
+def t5() -> Tiny:
+    import transformers
+
+    return Tiny(shaken(lambda: transformers.T5ForConditionalGeneration(t5_config())), tokenizer())
 
 
 def bart() -> Tiny:
