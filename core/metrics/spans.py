@@ -20,7 +20,9 @@ SCHEMES = ("IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU")
 OUTSIDE = "O"
 
 _PREFIXES = "OIBESLU"
-_TAG = re.compile(rf"([{_PREFIXES}])(?:-(.*))?", re.DOTALL)
+_INSIDE = ("", "M")
+"""Prefixes that are read as I: none, and that of BMES."""
+_TAG = re.compile(r"([BIMESLU])(?:[-_](.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Marked:
 def split_tag(tag: str) -> tuple[str, str]:
     """Prefix and entity type of a tag.
 
-    A plain tag, `LOC` without a prefix, gets the prefix "". A prefix without a type gets the type `_`, as in seqeval.
+    A plain tag, `LOC` without a prefix, gets the prefix "". A prefix without a type gets the type `_`, as in seqeval;
+    behind a prefix stands `-` or `_`.
     """
     if not tag or tag == OUTSIDE:
         return OUTSIDE, ""
@@ -65,8 +68,8 @@ def marked(tags: Sequence[str], scheme: str | None) -> Marked:
     Args:
         tags: As `stream` gives them.
         scheme: One of `SCHEMES`: only what obeys it is an entity (seqeval's `mode="strict"`). None: whatever looks like
-            an entity is one (seqeval's default, as `conlleval`); L and U, which conlleval does not know, are read as E
-            and S, and neighbouring plain tags that are equal are one entity.
+            an entity is one (seqeval's default, as `conlleval`); L, U and M, which conlleval does not know, are read as
+            E, S and I, and neighbouring plain tags that are equal are one entity.
 
     Tags that the scheme does not know are outside of any entity.
     """
@@ -78,7 +81,7 @@ def marked(tags: Sequence[str], scheme: str | None) -> Marked:
     names = tuple(dict.fromkeys(name for _, name in parts))
     ids = np.fromiter(map(number.__getitem__, tags), dtype=np.intp, count=len(tags))
     known = [prefix if scheme is None or prefix in prefixes(scheme) else OUTSIDE for prefix, _ in parts]
-    prefix = np.array([_PREFIXES.index(one or "I") for one in known])[ids]
+    prefix = np.array([_PREFIXES.index("I" if one in _INSIDE else one) for one in known])[ids]
     place = {name: index for index, name in enumerate(names)}
     types = np.array([place[name] for _, name in parts])[ids]
 

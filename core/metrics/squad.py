@@ -7,7 +7,6 @@ import string
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.metrics.base import Summed, ratio
@@ -22,18 +21,17 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-@lru_cache(maxsize=2**16)
-def words(text: str) -> tuple[str, ...]:
-    """The words that count: lower case, without ASCII punctuation and without a, an, the. Kept for the next metric."""
-    return tuple(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+def words(text: str) -> list[str]:
+    """The words that count: lower case, without ASCII punctuation and without a, an, the."""
+    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
 
 
-def exact_match(answer: tuple[str, ...], wanted: tuple[str, ...]) -> float:
+def exact_match(answer: list[str], wanted: list[str]) -> float:
     """Whether the words are the same."""
     return float(answer == wanted)
 
 
-def f1(answer: tuple[str, ...], wanted: tuple[str, ...]) -> float:
+def f1(answer: list[str], wanted: list[str]) -> float:
     """Harmonic mean of the share of the answer's words that are wanted and of wanted words that are in the answer."""
     if not answer or not wanted:
         return float(answer == wanted)
@@ -54,7 +52,7 @@ class AnswerScore(Summed):
 
     name: str
     title: str
-    score: Callable[[tuple[str, ...], tuple[str, ...]], float]
+    score: Callable[[list[str], list[str]], float]
     """Of one answer against one reference."""
     counts: Literal["all", "answerable", "unanswerable"] = "all"
     """Which questions count."""
@@ -78,7 +76,7 @@ class AnswerScore(Summed):
         for row, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
             if self.counts == "all" or bool(reference) == (self.counts == "answerable"):
                 answer = words(prediction["answer"])
-                wanted = [one for one in map(words, reference) if one] or [()]
+                wanted = [one for one in map(words, reference) if one] or [[]]
                 statistics[row] = max(self.score(answer, one) for one in wanted), 1
         return statistics
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class TagAccuracy(Summed):
     """Right tags over all tags, as seqeval's `accuracy_score`. Most tags are `O`, so it is high even of poor taggers.
 
+    Tags are compared as they are written: references and answers should follow the same tagging scheme.
     Tags that an answer lacks are `O`, those that it has too many do not count.
 
     Statistics, shape (n, 2): right tags and tags of the reference.

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core.metrics.alternatives import closest
@@ -28,8 +29,14 @@ def basic(text: str) -> str:
     """
     text = re.sub(r"[<\[][^>\]]*[>\]]", "", text.lower())
     text = re.sub(r"\(([^)]+?)\)", "", text)
-    letters = (" " if unicodedata.category(one)[0] in "MSP" else one for one in unicodedata.normalize("NFKC", text))
+    letters = map(_letter, unicodedata.normalize("NFKC", text))
     return re.sub(r"\s+", " ", "".join(letters).lower())
+
+
+@lru_cache(maxsize=2**16)
+def _letter(sign: str) -> str:
+    """A sign, or a space for a mark, symbol or punctuation."""
+    return " " if unicodedata.category(sign)[0] in "MSP" else sign
 
 
 NORMALIZERS: dict[str, Callable[[str], str]] = {"none": str, "lower": str.lower, "basic": basic}

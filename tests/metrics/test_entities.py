@@ -12,7 +12,7 @@ from core.metrics import entities, tag_accuracy
 from core.metrics.base import overall, resolve_options
 from core.metrics.spans import marked, split_tag, stream
 
-PRECISION, RECALL, F1 = entities.METRIC
+PRECISION, RECALL, F1, MATCH = entities.METRIC
 LABELS = ("LOC", "PER")
 
 
@@ -50,6 +50,8 @@ def test_an_entity_is_right_only_with_all_its_words_and_its_type() -> None:
         ("O I-LOC I-LOC", [("LOC", 1, 3)]),
         ("B-LOC I-PER O", [("LOC", 0, 1), ("PER", 1, 2)]),
         ("U-LOC U-LOC B-PER L-PER B-PER L-PER", [("LOC", 0, 1), ("LOC", 1, 2), ("PER", 2, 4), ("PER", 4, 6)]),
+        ("B-LOC M-LOC E-LOC S-LOC", [("LOC", 0, 3), ("LOC", 3, 4)]),
+        ("B_LOC I_LOC B_LOC", [("LOC", 0, 2), ("LOC", 2, 3)]),
         ("B I O E", [("_", 0, 2), ("_", 3, 4)]),
     ],
 )
@@ -117,3 +119,9 @@ def test_a_tag_is_split_into_prefix_and_type() -> None:
 def test_a_set_without_sentences_and_sentences_without_words_are_no_crash() -> None:
     assert rows([], []).shape == (0, 9)
     assert rows([[], ["B-LOC"]], [[], []]).tolist() == [[0] * 9] * 2
+
+
+def test_a_sentence_is_right_when_all_its_entities_are_in_whatever_scheme() -> None:
+    references = [["S-LOC", "B-PER", "E-PER"], ["LOC", "LOC", "O"], ["O"], ["O", "I-LOC"], []]
+    answers = [["B-LOC", "B-PER", "I-PER"], ["B-LOC", "I-LOC"], ["B-LOC"], ["O", "I-PER"], []]
+    assert rows(answers, references, MATCH)[:, 0].tolist() == [1, 1, 0, 0, 1]

@@ -106,7 +106,7 @@ def test_scores_of_entities_are_those_of_seqeval(scheme: str | None, known: str,
                 references, answers, average=average, zero_division=0, scheme=getattr(schemes, scheme)
             )
         found = [
-            scored(metric, answers, references, TYPES, average=average, **options)[1] for metric in entities.METRIC
+            scored(metric, answers, references, TYPES, average=average, **options)[1] for metric in entities.METRIC[:3]
         ]
         np.testing.assert_allclose(found, wanted[:3], rtol=1e-12, atol=1e-15)
 
