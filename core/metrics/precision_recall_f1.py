@@ -96,7 +96,7 @@ class ClassScore(Summed):
             scores = self._score(counts[..., self._positive(labels, options), :])
         else:
             weights = counts[..., 0] + counts[..., 2] if options["average"] == "weighted" else occurs
-            scores = ratio((self._score(counts) * weights).sum(axis=-1), weights.sum(axis=-1))
+            scores = ratio((self._score(counts) * weights).sum(axis=-1), weights.sum(axis=-1), undefined=0.0)
         return np.where(occurs.any(axis=-1), scores, np.nan)
 
     def _score(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -68,7 +68,7 @@ class _Counts:
 class TunedF1(Resampled):
     """F1 where each half of the rows is answered at the threshold that is best on the other half.
 
-    One threshold for all labels; a row has every label whose probability reaches it. The halves swap roles and their
+    One threshold for all labels; a row has every label whose probability is over it. The halves swap roles and their
     counts are added (two-fold cross-fitting), so no row is judged at a threshold that it helped to choose, and each
     resample chooses anew, so the interval covers the choice.
 
@@ -147,18 +147,18 @@ def _counts(content: NDArray[np.float64], block: NDArray[np.float64], labels: in
 
     has, scores = content[:, :labels] > 0, content[:, labels:]
     row = np.broadcast_to(np.arange(len(scores))[:, None], scores.shape)
-    # How many thresholds a probability reaches.
-    level = np.searchsorted(np.arange(1, STEPS) / STEPS, scores, side="right")
+    # How many thresholds a probability is over.
+    level = np.searchsorted(np.arange(1, STEPS) / STEPS, scores)
     group = np.arange(labels) * STEPS + level
 
-    def at_least(entries: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Rows whose probability reaches 0, 1, … thresholds, shape (L, STEPS, b)."""
+    def over(entries: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Of these entries (n, L), the rows whose probability is over at least 0, 1, … thresholds: (L, STEPS, b)."""
         mass = grouping(group[entries], labels * STEPS, row[entries], len(content)) @ block
         levels = mass.reshape(labels, STEPS, -1)
-        reached: NDArray[np.float64] = levels[:, ::-1].cumsum(axis=1)[:, ::-1]
-        return reached
+        counts: NDArray[np.float64] = levels[:, ::-1].cumsum(axis=1)[:, ::-1]
+        return counts
 
-    right, given = at_least(has), at_least(np.ones_like(has))
+    right, given = over(has), over(np.ones_like(has))
     return _Counts(right[:, 1:], given[:, 1:], right[:, :1])
 
 

@@ -17,13 +17,14 @@ from core.metrics.scoring import statistics, values
 
 NAMES = ("precision", "recall", "f1")
 TASK = registry.task("text-classification")
+NAMED = ("", "b", "ジャンル", "d\u0301", "👍", "0", "two words")
 
 
 def cases(count: int, seed: int) -> Iterator[tuple[list[str], list[str], tuple[str, ...]]]:
     """Random answers, references and labels: one class to seven, few rows to many, labels that never occur."""
     generator = np.random.default_rng(seed)
     for _ in range(count):
-        labels = tuple("abcdefg"[: generator.integers(1, 8)])
+        labels = NAMED[: generator.integers(1, 8)]
         n = int(generator.integers(1, 40))
         skew = generator.dirichlet(np.full(len(labels), 0.5))
         references = generator.choice(labels, n, p=skew).tolist()
