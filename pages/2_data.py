@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core import codec, registry
+from core.catalog import stored
 from core.errors import UserError
 from core.records import DatasetSpec
 from pages._ui import cached, frame
-from pages._ui.data import columns, labels, sample, source
+from pages._ui.data import columns, labels, predictions, sample, source
 
 if TYPE_CHECKING:
     from core.data import LabelTable, Loaded, Table
@@ -45,7 +46,7 @@ def _meaning(selection: Selection, task: Task, spec: DatasetSpec, table: Table) 
         st.subheader("2 · Columns", anchor=False)
         spec = dataclasses.replace(spec, columns=columns.choose(task, table, spec.columns, key))
         unnamed = cached.loaded(dataclasses.replace(spec, labels={}, sample=None), task.name)
-    candidates = cached.store().shortlist(selection.id)
+    candidates = [one for one in cached.store().shortlist(selection.id) if one.source != stored.SOURCE]
     tables: list[LabelTable] = []
     if task.labelled:
         with st.container(border=True):
@@ -75,6 +76,7 @@ def _use(selection: Selection, loaded: Loaded, tables: list[LabelTable]) -> None
     if chosen == selection:
         frame.next_step("Plan the benchmark", "benchmark")
         st.caption("These rows are in use.")
+        predictions.add(selection, loaded.spec, loaded.evalset.id)
     elif st.button(
         f"Use these {len(loaded.evalset.ids):,} rows", type="primary", icon=":material/arrow_forward:", key="next_step"
     ):

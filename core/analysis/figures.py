@@ -18,6 +18,7 @@ from core.analysis.placement import spread, text_positions
 from core.analysis.wording import (
     cut_middle,
     device_name,
+    enumerate_words,
     megabytes,
     milliseconds,
     p_value,
@@ -66,6 +67,8 @@ def quality_latency(view: QualityLatency) -> go.Figure:
     )
     for point, side in reversed(list(zip(order, sides, strict=True))):
         _add_point(fig, point, side or ("top left" if point.winner else None), view)
+    if view.missing:
+        _say_above(fig, f"without score or latency: {enumerate_words([safe(cut_middle(one)) for one in view.missing])}")
     _log_x(fig, f"{view.percentile_name} latency at batch {view.batch_size} (ms, log scale)", x_range)
     fig.update_yaxes(
         title=drawing.metric_title(view.metric), range=y_range, tickformat=drawing.tick_format(view.metric, y_range)

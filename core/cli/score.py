@@ -114,17 +114,13 @@ def _scores(
     task: Task, metrics: Sequence[str], flat: Mapping[str, Any], evalset: EvalSet, joined: Joined
 ) -> dict[str, Any]:
     """Metric → its value with interval, options and, where it has one, signature; null where it does not exist."""
-    from core.analysis.intervals import UNDEFINED
-    from core.analysis.intervals import score as interval
+    from core.analysis.scores import scores
     from core.metrics.base import resolve_options
-    from core.metrics.scoring import statistics
 
-    rows = statistics(task, metrics, flat, evalset.labels, joined.predictions, evalset.references)
     document: dict[str, dict[str, Any]] = {}
-    for name in metrics:
+    for name, bounds in scores(task, metrics, flat, evalset, joined.predictions).items():
         metric = registry.metric(name, task)
         options = resolve_options(metric, flat)
-        bounds = interval(metric, rows[name], evalset.labels, options) if name in rows else UNDEFINED
         document[name] = {bound: _number(getattr(bounds, bound)) for bound in BOUNDS} | {"options": options}
         if signature := metric.signature(options, evalset.references):
             document[name]["signature"] = signature

@@ -7,6 +7,7 @@ each rerun would cost more than reading it.
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -15,15 +16,18 @@ from core import codec, settings
 from core.records import DatasetSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from core.analysis.intervals import Interval
     from core.analysis.live import LiveRow
     from core.analysis.ranking import Ranking
     from core.analysis.rows import RowFilter, RowTable
     from core.analysis.summary import Analysis
     from core.catalog import HubStatus
     from core.data import Loaded, Table
+    from core.data.predictions import Joined
     from core.engine.environment import Device
+    from core.metrics.base import Metric
     from core.records import Candidate, EvalSet, Limits, ModelQuery, RunResult
     from core.store import Store
 
@@ -130,6 +134,27 @@ def _loaded(name: str, _spec: DatasetSpec, task: str, identity: str) -> Loaded:
     from core.data import build
 
     return build(table(_spec), _spec, registry.task(task))
+
+
+def stored_predictions(path: str, evalset: str, labels: Mapping[str, str]) -> tuple[Joined, Metric, Interval]:
+    """Predictions of a file joined with the rows of that id, and the headline metric over them. Raises UserError."""
+    return _stored_predictions(path, evalset, tuple(sorted(labels.items())))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Joining the predictions …")
+def _stored_predictions(
+    path: str, evalset: str, labels: tuple[tuple[str, str], ...]
+) -> tuple[Joined, Metric, Interval]:
+    from core import registry
+    from core.analysis.scores import scores
+    from core.data.predictions import join, read_answers
+
+    rows = store().evalset(evalset)
+    task = registry.task(rows.task)
+    joined = join(task, read_answers(Path(path), task), rows, dict(labels))
+    headline = task.default_metrics[0]
+    score = scores(task, [headline], {}, rows, joined.predictions)[headline]
+    return joined, registry.metric(headline, task), score
 
 
 @st.cache_data(ttl=SEARCH_SECONDS, max_entries=50, show_spinner="Asking the Hub …")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.analysis.wording import count, device_name, dtype_name, model_names
+from core.catalog import stored
 from core.engine.grid import missing_devices
+from core.engine.prepare import variants_of
 from core.export.text import markdown
 from pages._ui import cached, frame, models
 
@@ -39,6 +41,8 @@ def _row(selection: Selection, row: GridRow, title: str, before: Plan | None) ->
     owner = one.id.rpartition("/")[0]
     size = f"{count(one.parameters)} parameters" if one.parameters else None
     facts = " · ".join(filter(None, (owner, size, one.license)))
+    if one.source == stored.SOURCE:
+        facts = "predictions made elsewhere"
     chosen = []
     with st.container(horizontal=True, vertical_alignment="center", key=f"grid_{one.source}_{one.id}"):
         with st.container(width=NAME_WIDTH, gap=None):
@@ -46,7 +50,7 @@ def _row(selection: Selection, row: GridRow, title: str, before: Plan | None) ->
             st.caption(markdown(row.obstacle or facts))
         usual = _usual(one, [cell.variant for cell in row.cells], before)
         for cell in row.cells:
-            name = f"{device_name(cell.variant.device)} {dtype_name(cell.variant)}"
+            name = f"{device_name(cell.variant.device)} {dtype_name(cell.variant)}".strip() or "score them"
             ticked = st.checkbox(
                 f"{name} :orange[:material/warning:]" if cell.warning else name,
                 cell.variant in usual and row.obstacle is None,
@@ -65,8 +69,8 @@ def _usual(candidate: Candidate, variants: Sequence[Variant], before: Plan | Non
     """What the last plan had for it; full precision on every device where it had nothing."""
     planned = [one for one in before.candidates if one.model == candidate.id] if before else []
     if before and planned:
-        return list(planned[0].variants or before.variants)
-    return [variant for variant in variants if variant.dtype == "float32"]
+        return list(variants_of(planned[0], before))
+    return [variant for variant in variants if variant.dtype in ("float32", stored.VARIANT.dtype)]
 
 
 def _reasons(absent: dict[str, str]) -> str:
