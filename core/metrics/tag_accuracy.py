@@ -43,7 +43,7 @@ class TagAccuracy(Summed):
         statistics = np.zeros((len(predictions), 2), dtype=np.int32)
         for row, (prediction, wanted) in enumerate(zip(predictions, references, strict=True)):
             answer = prediction["answer"]
-            given = [*answer[: len(wanted)], *[OUTSIDE] * (len(wanted) - len(answer))]
+            given = [*answer, *[OUTSIDE] * (len(wanted) - len(answer))]
             statistics[row] = sum(map(str.__eq__, given, wanted)), len(wanted)
         return statistics
 

@@ -50,6 +50,7 @@ def test_an_entity_is_right_only_with_all_its_words_and_its_type() -> None:
         ("O I-LOC I-LOC", [("LOC", 1, 3)]),
         ("B-LOC I-PER O", [("LOC", 0, 1), ("PER", 1, 2)]),
         ("U-LOC U-LOC B-PER L-PER B-PER L-PER", [("LOC", 0, 1), ("LOC", 1, 2), ("PER", 2, 4), ("PER", 4, 6)]),
+        ("U-LOC I-LOC O L-PER I-PER", [("LOC", 0, 1), ("LOC", 1, 2), ("PER", 3, 4), ("PER", 4, 5)]),
         ("B-LOC M-LOC E-LOC S-LOC", [("LOC", 0, 3), ("LOC", 3, 4)]),
         ("B_LOC I_LOC B_LOC", [("LOC", 0, 2), ("LOC", 2, 3)]),
         ("B I O E", [("_", 0, 2), ("_", 3, 4)]),
