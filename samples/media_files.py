@@ -14,9 +14,10 @@ RATE = 8000
 
 
 def write_media(folder: Path) -> None:
-    """Write two pictures of 32 × 24 pixels and two clips of a quarter of a second."""
+    """Write two pictures of 32 × 24 pixels, what the pixels of one show, and two clips of a quarter of a second."""
     folder.mkdir(parents=True, exist_ok=True)
     Image.fromarray(stripes()).save(folder / "stripes.png", optimize=True)
+    Image.fromarray((stripes()[:, :, 1] < 255).astype(np.uint8)).save(folder / "stripes_mask.png", optimize=True)
     Image.fromarray(tile()).save(folder / "tile.png", optimize=True)
     soundfile.write(folder / "tone.wav", tone(), RATE, subtype="PCM_16")
     soundfile.write(folder / "chirp.flac", np.stack([chirp(), tone()], axis=1), RATE, subtype="PCM_16")
