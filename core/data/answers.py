@@ -10,7 +10,7 @@ from typing import Any
 from core.data.table import is_missing
 
 WRITTEN = frozenset({"answers", "texts", "transcript", "continuation"})
-"""Kinds of which an empty text is an answer, not a missing one."""
+"""Kinds of which an empty text is an answer, not a missing one; so it is of `labels`, where it is none of them."""
 
 
 def answer(kind: str, cell: Any, labels: Mapping[str, str]) -> Any:
@@ -24,7 +24,7 @@ def answer(kind: str, cell: Any, labels: Mapping[str, str]) -> Any:
     if isinstance(cell, str) and kind in WRITTEN:
         return cell.strip()
     if is_missing(cell):
-        return None
+        return [] if isinstance(cell, str) and kind == "labels" else None
     value = _READ[kind](_listed(cell))
     if kind == "label":
         return labels.get(value, value)

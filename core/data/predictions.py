@@ -117,7 +117,7 @@ def join(
     if reference_column(task).kind == "tags":
         notes += _fit_tags(found, evalset.references)
     if missing:
-        notes.append(f"{len(missing):,} of {len(found):,} rows have no prediction; they count as wrong.")
+        notes.append(f"Rows without a prediction: {len(missing):,} of {len(found):,}; they count as wrong.")
     return Joined(
         predictions=tuple(_blank(task, evalset, row) if one is None else one for row, one in enumerate(found)),
         missing=missing,
@@ -305,7 +305,7 @@ def _unknown_labels(task: Task, found: Sequence[Prediction | None], evalset: Eva
     if not unknown:
         return ()
     shown = ", ".join(repr(name) for name, _ in unknown.most_common(EXAMPLES))
-    return (f"{unknown.total():,} predictions are no label of the data ({shown}); they count as wrong.",)
+    return (f"Predictions that are no label of the data: {unknown.total():,} ({shown}); they count as wrong.",)
 
 
 # --- joining -------------------------------------------------------------------------------------------------------
@@ -353,8 +353,8 @@ def _unmatched(ids: Sequence[str], evalset: EvalSet) -> tuple[str, ...]:
 
 def _listed_unmatched(ids: Sequence[str], drawn: bool) -> list[str]:
     shown = ", ".join(map(repr, ids[:EXAMPLES])) + (", …" if len(ids) > EXAMPLES else "")
-    which = "are for rows that were not drawn, or have an id that no row has" if drawn else "have an id that no row has"
-    return [f"{len(ids):,} predictions {which} ({shown})."] if ids else []
+    which = "for rows that were not drawn, or with an id that no row has" if drawn else "with an id that no row has"
+    return [f"Predictions {which}: {len(ids):,} ({shown})."] if ids else []
 
 
 def _by_position(count: int, evalset: EvalSet) -> list[int | None]:
@@ -377,7 +377,7 @@ def _by_position(count: int, evalset: EvalSet) -> list[int | None]:
 def _is_drawn(evalset: EvalSet) -> bool:
     """Whether the file has rows that are not known here, because they were not drawn."""
     known = {*evalset.positions, *(skip.row for skip in evalset.skipped)}
-    return len(known) <= max(known, default=0)
+    return bool(evalset.positions) and len(known) <= max(known, default=0)
 
 
 def _fit_tags(found: Sequence[Prediction | None], references: Sequence[Any]) -> tuple[str, ...]:
@@ -390,7 +390,7 @@ def _fit_tags(found: Sequence[Prediction | None], references: Sequence[Any]) -> 
             prediction["answer"] = tags + ["O"] * (len(reference) - len(tags))
     if not odd:
         return ()
-    return (f"{odd:,} predictions have another number of tags than the row has words; they were cut or filled with O.",)
+    return (f"Predictions with more or fewer tags than the row has words: {odd:,}; they were cut or filled with O.",)
 
 
 def _blank(task: Task, evalset: EvalSet, row: int) -> Prediction:

@@ -87,7 +87,7 @@ def test_a_row_without_reference_is_left_out_and_said(cli, files):
     said = cli("score", "--task", "text-classification", *paths, "--metrics", "accuracy")
     assert said.code == 0
     assert "0.500" in said.out
-    assert "1 rows have no reference" in said.err
+    assert "1 of 3 rows cannot be used and are not scored: 1 × missing label." in said.err
 
 
 ROW = {"id": "1", "label": "ham"}
@@ -96,16 +96,16 @@ ROW = {"id": "1", "label": "ham"}
 @pytest.mark.parametrize(
     ("predictions", "references", "more", "error"),
     [
-        ([ROW, ROW], [ROW], (), "several predictions for the id '1'"),
-        ([{"label": "ham"}] * 2, [{"label": "ham"}], (), "2 predictions for 1 references"),
+        ([ROW, ROW], [ROW], (), "Several predictions have the id '1'."),
+        ([{"label": "ham"}] * 2, [{"label": "ham"}], (), "2 predictions, more than the references (1)"),
         ([{"a": "x", "b": "y"}], [ROW], (), "'a', 'b'"),
-        ([ROW], [ROW], ("--columns", "label=gold"), "'gold' is not among them"),
+        ([ROW], [ROW], ("--columns", "label=gold"), "There is no column 'gold'. Columns found: 'id', 'label'."),
         ([ROW], [ROW], ("--columns", "lable=label"), "Unknown column 'lable'"),
         ([ROW], [ROW], ("--columns", "label"), "not NAME=VALUE"),
         ([ROW], [ROW], ("--metrics", "acuracy"), "'acuracy'"),
         ([ROW], [ROW], ("--option", "f1_avrage=micro"), "'f1_avrage'"),
         ([ROW], [ROW], ("--option", "f1_average=makro"), "'makro'"),
-        ([ROW], [{"label": None}], (), "no reference at all"),
+        ([ROW], [{"label": None}], (), "None of the 1 rows can be used: missing label."),
     ],
 )
 def test_what_cannot_be_scored_is_an_error(cli, files, predictions, references, more, error):

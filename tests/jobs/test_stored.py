@@ -90,7 +90,7 @@ def test_missing_and_unknown_ids_are_noted_and_count_as_wrong(store, tmp_path):
     Runner(store).work(run)
     result = store.run(run)
     even = sum(row % 2 == 0 for row in result.evalset.positions)
-    assert f"{even} of 60 rows have no prediction; they count as wrong." in result.outcomes[0].notes
+    assert f"Rows without a prediction: {even} of 60; they count as wrong." in result.outcomes[0].notes
     assert any("were not drawn" in note for note in result.outcomes[0].notes)
     assert analyse(result).trials[0].scores["accuracy"].value == pytest.approx(1 - even / 60)
 
