@@ -95,9 +95,9 @@ def _ranks(order: NDArray[np.intp], block: NDArray[np.float64]) -> tuple[NDArray
         order: The place of each row's value among the distinct ones, shape (n,).
         block: How often each row counts, shape (n, b).
     """
-    count = int(order.max(initial=-1)) + 1
     import numpy as np
 
+    count = int(order.max(initial=-1)) + 1
     mass = grouping(order, count, np.arange(len(order)), len(order)) @ block
     ranks = mass.cumsum(axis=0) - mass / 2 - mass.sum(axis=0) / 2
     return ranks, np.einsum("mb,mb,mb->b", mass, ranks, ranks)

@@ -261,6 +261,16 @@ def test_a_correlation_with_what_is_no_number_is_undefined() -> None:
         assert math.isnan(overall(metric, found, (), {}))
 
 
+@pytest.mark.parametrize("name", ["spearman", "pearson"])
+def test_a_resample_of_equal_numbers_has_no_correlation(name: str) -> None:
+    generator = np.random.default_rng(0)
+    weights = np.hstack((generator.integers(1, 9, size=(200, 3)), np.zeros((200, 3), dtype=int)))
+    for column in generator.normal(size=(20, 4)):
+        same, others = column[:1].repeat(3), column[1:]
+        statistics = np.column_stack(([*same, *others], generator.normal(size=6)))
+        assert np.isnan(METRICS[name, "number"].weighted(statistics, weights, (), {})).all()
+
+
 def test_the_curve_of_a_named_class_is_its_own() -> None:
     metric = METRICS["roc_auc", "label"]
     for rows, predictions, references, _ in islice(single(), 200):
