@@ -5,8 +5,10 @@ Lin et al. 2014, "Microsoft COCO: Common Objects in Context"; values equal pycoc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from core.metrics.base import Resampled, ratio
@@ -22,8 +24,8 @@ COCO = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 MOST_BOXES = 100
 RECALLS = 101
 """Precision is read at recall 0, 0.01, … 1."""
-BLOCK = 4_000_000
-"""Numbers in the largest array of a block of resamples."""
+BLOCK = 250_000
+"""Numbers in the largest array of a block of resamples: what fits in a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ class MeanAveragePrecision(Resampled):
         sums, counted = np.zeros(len(weights)), np.zeros(len(weights), dtype=np.intp)
         by_picture = np.ascontiguousarray(np.asarray(weights).T, dtype=np.float64)
         for curve in _curves(pictures):
-            for block in _blocks(len(weights), len(curve.boxes)):
+            for block in _blocks(len(weights), len(curve.hits)):
                 precision, exists = curve.average_precision(by_picture[:, block])
                 sums[block] += precision
                 counted[block] += exists
@@ -118,22 +120,42 @@ class _Curve:
     wanted: NDArray[np.intp]
     """Picture of each box to find (g,)."""
 
+    @cached_property
+    def hits(self) -> NDArray[np.intp]:
+        """Places of the boxes that found something, at any threshold."""
+        import numpy as np
+
+        return np.flatnonzero(self.found.any(axis=1))
+
     def average_precision(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Mean over the thresholds, and whether there is anything to find: weights (pictures, B) → (B,), (B,)."""
         import numpy as np
 
         wanted = weights[self.wanted].sum(axis=0)
-        exists = wanted > 0
-        own = weights[self.boxes]
-        answered = own.cumsum(axis=0)
+        answered = self._answered(np.ones(len(self.boxes), dtype=bool), weights)
+        own = weights[self.boxes[self.hits]]
         total = np.zeros(weights.shape[1])
         for found, ignored in zip(self.found.T, self.ignored.T, strict=True):
-            right = np.flatnonzero(found)
+            right = np.flatnonzero(found[self.hits])
             seen = answered[right]
             if ignored.any():
-                seen = seen - (own * ignored[:, None]).cumsum(axis=0)[right]
+                seen = seen - self._answered(ignored, weights)[right]
             total += _area(own[right].cumsum(axis=0), seen, wanted)
-        return np.where(exists, total / self.found.shape[1], 0.0), exists
+        return np.where(wanted > 0, total / self.found.shape[1], 0.0), wanted > 0
+
+    def _answered(self, counted: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How many boxes were answered up to and with each hit (hits, B), of those that are counted."""
+        import numpy as np
+        from scipy.sparse import csr_array
+
+        behind = np.searchsorted(self.hits, np.arange(len(self.boxes)))
+        before_last = counted & (behind < len(self.hits))
+        between = csr_array(
+            (np.ones(before_last.sum()), (behind[before_last], self.boxes[before_last])),
+            shape=(len(self.hits), len(weights)),
+        )
+        answered: NDArray[np.float64] = (between @ weights).cumsum(axis=0)
+        return answered
 
 
 def _area(right: NDArray[np.float64], seen: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -148,12 +170,23 @@ def _area(right: NDArray[np.float64], seen: NDArray[np.float64], wanted: NDArray
     """
     import numpy as np
 
-    recall = ratio(right, np.broadcast_to(wanted, right.shape), undefined=0.0)
     precision = right / (seen + np.spacing(1))
     best = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
-    reached = np.searchsorted(np.linspace(0, 1, RECALLS), recall, side="right")
-    area: NDArray[np.float64] = (best * np.diff(reached, axis=0, prepend=0)).sum(axis=0)
+    reached = _reached(right / np.where(wanted > 0, wanted, 1))
+    area: NDArray[np.float64] = np.einsum("kb,kb->b", best, np.diff(reached, axis=0, prepend=0))
     return area / RECALLS
+
+
+def _reached(recall: NDArray[np.float64]) -> NDArray[np.intp]:
+    """How many of the 101 recalls lie at or below each: `searchsorted(…, side="right")`, several times as fast."""
+    import numpy as np
+
+    grid = np.append(np.linspace(0, 1, RECALLS), np.inf)
+    step = (recall * (RECALLS - 1)).astype(np.intp)
+    # The product may be rounded to the wrong side of a step.
+    step += grid[step + 1] <= recall
+    step -= grid[step] > recall
+    return step + 1
 
 
 def _curves(pictures: Sequence[Matches]) -> Iterator[_Curve]:
@@ -175,9 +208,9 @@ def _curves(pictures: Sequence[Matches]) -> Iterator[_Curve]:
         yield _Curve(boxes[mine], found[mine], ignored[mine], targets[wanted == label])
 
 
-def _blocks(resamples: int, boxes: int) -> Iterator[slice]:
+def _blocks(resamples: int, hits: int) -> Iterator[slice]:
     """Resamples that are computed at once, so that memory stays bounded."""
-    size = max(1, BLOCK // max(1, boxes))
+    size = max(1, BLOCK // max(1, hits))
     return (slice(start, start + size) for start in range(0, resamples, size))
 
 
@@ -187,23 +220,31 @@ def _match(
     place: Mapping[str, int],
     thresholds: NDArray[np.float64],
 ) -> Matches:
-    """Match one picture's boxes, label by label."""
+    """Match one picture's boxes."""
     import numpy as np
 
-    parts = []
-    for label in dict.fromkeys(one["label"] for one in answer):
-        mine = sorted((one for one in answer if one["label"] == label), key=lambda one: -one["score"])[:MOST_BOXES]
-        # COCO looks at crowds last.
-        targets = sorted((one for one in reference if one["label"] == label), key=_is_crowd)
-        crowd = np.array([_is_crowd(one) for one in targets], dtype=bool)
-        found, ignored = _assign(_overlaps(mine, targets, crowd), crowd, thresholds)
-        number = place.get(label, len(place))
-        parts.append((np.full(len(mine), number, np.int32), np.array([one["score"] for one in mine]), found, ignored))
-    wanted = [place.get(one["label"], len(place)) for one in reference if not _is_crowd(one)]
-    empty = np.zeros((0, len(thresholds)), dtype=bool)
-    parts.append((np.zeros(0, np.int32), np.zeros(0), empty, empty))
-    labels, scores, found, ignored = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Matches(labels, scores.astype(np.float64), found, ignored, np.array(wanted, dtype=np.int32))
+    boxes = _surest(answer)
+    targets = sorted(reference, key=_is_crowd)  # COCO looks at crowds last
+    crowd = np.array([_is_crowd(one) for one in targets], dtype=bool)
+    found, ignored = _assign(_overlaps(boxes, targets, crowd), crowd, thresholds)
+    return Matches(
+        np.array([place.get(one["label"], len(place)) for one in boxes], dtype=np.int32),
+        np.array([one["score"] for one in boxes], dtype=np.float64),
+        found,
+        ignored,
+        np.array([place.get(one["label"], len(place)) for one in targets if not _is_crowd(one)], dtype=np.int32),
+    )
+
+
+def _surest(answer: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The boxes that count, the surest first: at most a hundred of each label."""
+    counts: Counter[str] = Counter()
+    kept = []
+    for box in sorted(answer, key=lambda one: -one["score"]):
+        counts[box["label"]] += 1
+        if counts[box["label"]] <= MOST_BOXES:
+            kept.append(box)
+    return kept
 
 
 def _is_crowd(target: Mapping[str, Any]) -> bool:
@@ -213,16 +254,20 @@ def _is_crowd(target: Mapping[str, Any]) -> bool:
 def _overlaps(
     boxes: Sequence[Mapping[str, Any]], targets: Sequence[Mapping[str, Any]], crowd: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Intersection over union, and over the answered box alone where the target is a crowd, shape (boxes, targets)."""
+    """Intersection over union of boxes with targets of the same label, shape (boxes, targets), else 0.
+
+    Where the target is a crowd, over the answered box alone.
+    """
     import numpy as np
 
     first = np.array([one["box"] for one in boxes], dtype=np.float64).reshape(-1, 1, 4)
     second = np.array([one["box"] for one in targets], dtype=np.float64).reshape(1, -1, 4)
+    names = {one["label"]: number for number, one in enumerate(targets)}
+    same = np.array([names.get(one["label"], -1) for one in boxes])[:, None] == [names[one["label"]] for one in targets]
     sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
-    shared = np.where((sides > 0).all(axis=-1), sides.prod(axis=-1), 0.0)
+    shared = np.where(same & (sides > 0).all(axis=-1), sides.prod(axis=-1), 0.0)
     own, theirs = ((one[..., 2:] - one[..., :2]).prod(axis=-1) for one in (first, second))
-    whole = np.where(crowd, own, own + theirs - shared)
-    return ratio(shared, whole, undefined=0.0)
+    return ratio(shared, np.where(crowd, own, own + theirs - shared), undefined=0.0)
 
 
 def _assign(

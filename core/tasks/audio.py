@@ -45,6 +45,8 @@ class Listener:
     """Whether clips of different length run together, padded behind a mask."""
     ctc: bool = False
     """Whether the model gives a token for every frame."""
+    frame: int | None = None
+    """Samples from one frame to the next; None: as many as fit."""
     window: int | None = None
     """Samples that the model takes at a time; longer clips are cut. None: any number."""
     overlap: int = 0

@@ -54,9 +54,10 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
         inputs = {name: tensor for name, tensor in inputs.items() if name in known}
         with torch.inference_mode():
             found = model(**inputs).logits.argmax(-1)[0] if ctc else model.generate(**inputs, **options)[0]
-        before = round(overlap / max(1, len(part)) * len(found)) if start else 0
-        after = round(overlap / max(1, len(part)) * len(found)) if start != starts[-1] else 0
-        tokens += found.tolist()[before : len(found) - after]
+        frame = getattr(model.config, "inputs_to_logits_ratio", None) or len(part) / len(found)
+        first = round(overlap / frame) if start else 0
+        last = round((len(part) - overlap) / frame) if start != starts[-1] else len(found)
+        tokens += found.tolist()[first:last]
     return str(tokenizer.decode(tokens, skip_special_tokens=not ctc)).strip()
 
 
@@ -115,6 +116,7 @@ class AutomaticSpeechRecognition(AudioTask):
             tokenizer,
             pads=hides_padding(model),
             ctc=True,
+            frame=getattr(model.config, "inputs_to_logits_ratio", None),
             window=WINDOW_SECONDS * rate,
             overlap=OVERLAP_SECONDS * rate,
         )
@@ -128,8 +130,9 @@ class AutomaticSpeechRecognition(AudioTask):
 
     def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
         """Each prediction is `{"answer": text}`; what the windows of a long clip share is counted once."""
+        tokens = (_joined(row, processor.frame) for row in rows)
         decode, written = processor.tokenizer.decode, not processor.ctc
-        return [{"answer": str(decode(_joined(row), skip_special_tokens=written)).strip()} for row in rows]
+        return [{"answer": str(decode(one, skip_special_tokens=written)).strip()} for one in tokens]
 
     def blank(self, inputs: Mapping[str, Any]) -> Prediction:
         """An empty text."""
@@ -168,14 +171,15 @@ def _generated(model: Any, inputs: Mapping[str, Any], options: Mapping[str, Any]
     return list(tokens.cpu().numpy())
 
 
-def _joined(row: Answered) -> list[int]:
+def _joined(row: Answered, frame: int | None) -> list[int]:
     """The tokens of a clip's windows, each without what belongs to its neighbours."""
     tokens: list[int] = []
     for piece, output in zip(row.pieces, row.outputs, strict=True):
         cut, found = piece.notes, output.tolist()
-        samples = max(1, cut.stop - cut.start)
-        before, after = (round(part / samples * len(found)) for part in (cut.before, cut.after))
-        tokens += found[before : len(found) - after]
+        samples = cut.stop - cut.start
+        step = frame or samples / len(found)
+        last = round((samples - cut.after) / step) if cut.after else len(found)
+        tokens += found[round(cut.before / step) : last]
     return tokens
 
 

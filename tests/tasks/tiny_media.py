@@ -156,10 +156,15 @@ def wav2vec2_config(**more: Any) -> Any:
 
     return transformers.Wav2Vec2Config(
         **{
-            **dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48),
-            **dict(conv_dim=(16, 16, 16), conv_stride=(5, 8, 8), conv_kernel=(10, 8, 8), num_feat_extract_layers=3),
-            **dict(num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2, apply_spec_augment=False),
-            **dict(vocab_size=len(LETTERS), pad_token_id=0, classifier_proj_size=16),
+            **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48},
+            **{
+                "conv_dim": (16, 16, 16),
+                "conv_stride": (5, 8, 8),
+                "conv_kernel": (10, 8, 8),
+                "num_feat_extract_layers": 3,
+            },
+            **{"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2, "apply_spec_augment": False},
+            **{"vocab_size": len(LETTERS), "pad_token_id": 0, "classifier_proj_size": 16},
             **more,
         }
     )
