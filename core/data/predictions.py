@@ -253,6 +253,8 @@ def _predictions(
         if is_missing(cell) and shares and column is None:
             cell = max(shares, key=lambda name: shares[name])
         said.append(_prediction(kind, cell, shares, labels, evalset.labels))
+    if kind == "label" and probabilities is None and len(evalset.labels) == 2:
+        _add_scores(said, frame, evalset.labels)
     _keep(said, frame)
     _check_any(said, kind, column)
     if kind == "label":
@@ -267,6 +269,20 @@ def _prediction(
     if value is None:
         return None
     return {"answer": value} | ({"probabilities": [shares.get(name, 0.0) for name in names]} if shares else {})
+
+
+def _add_scores(said: Sequence[Prediction | None], frame: pd.DataFrame, names: Sequence[str]) -> None:
+    """Probabilities of two labels from that of the chosen one, which pipelines give as `score`."""
+    column = find_column(frame, None, ("score",))
+    if column is None:
+        return
+    shares = [answer("number", cell, {}) for cell in frame[column].tolist()]
+    if not all(share is not None and 0.5 <= share <= 1 for share in shares):
+        return
+    for prediction, share in zip(said, shares, strict=True):
+        if prediction is not None and prediction["answer"] in names:
+            other = round(1 - share, 12)
+            prediction["probabilities"] = [share if name == prediction["answer"] else other for name in names]
 
 
 def _keep(said: Sequence[Prediction | None], frame: pd.DataFrame) -> None:

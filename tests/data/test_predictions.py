@@ -63,7 +63,7 @@ def joined(path, rows=ROWS, task=CLASSIFY, **more):
         ("said.csv", "id,prediction\nc,spam\na,ham\nb,ham\n"),
         ("said.tsv", "text\tlabel\nx\tham\ny\tham\nz\tspam\n"),
         ("said.json", json.dumps({"c": "spam", "a": "ham", "b": "ham"})),
-        ("said.json", json.dumps([{"guid": "c", "output": "spam"}, {"guid": "a", "output": "ham"}, {"guid": "b", "output": "ham"}])),
+        ("said.json", '[{"guid": "c", "pred": "spam"}, {"guid": "a", "pred": "ham"}, {"guid": "b", "pred": "ham"}]'),
         ("said.json", json.dumps(["ham", "ham", "spam"])),
         ("said.jsonl", '{"prediction": "ham"}\n{"prediction": "ham"}\n{"prediction": "spam"}\n'),
         ("said.csv", "probabilities\n\"[0.9, 0.1]\"\n\"[0.6, 0.4]\"\n\"[0.2, 0.8]\"\n"),
@@ -191,7 +191,7 @@ def test_tags_are_cut_or_filled_to_one_per_word(file):
         ("answers", None, None),
         ("answers", {"text": ["x"]}, "x"),
         ("texts", 7, "7"),
-        ("boxes", '[{"label": "cat", "box": [0, 0, 1, 1], "score": 0.5}]', [{"label": "cat", "box": [0, 0, 1, 1], "score": 0.5}]),
+        ("boxes", '[{"label": "cat", "box": [0, 0, 1, 1]}]', [{"label": "cat", "box": [0, 0, 1, 1]}]),
         ("boxes", "cat", None),
     ],
 )  # fmt: skip
@@ -203,6 +203,14 @@ def test_a_cell_is_read_as_the_kind_of_the_task(kind, cell, said):
 def test_no_text_of_a_cell_is_a_crash(kind, cell):
     said = answer(kind, cell, {})
     assert said is None or json.dumps(said)
+
+
+def test_of_two_labels_the_score_that_a_pipeline_gives_is_enough(file):
+    found = joined(file("said.csv", "label,score\nham,0.9\nham,0.75\nspam,1.0\n"))
+    assert [one["probabilities"] for one in found.predictions] == [[0.9, 0.1], [0.75, 0.25], [0.0, 1.0]]
+    # Below one half it is not the score of the label that was chosen.
+    found = joined(file("other.csv", "label,score\nham,0.1\nham,0.75\nspam,1.0\n"))
+    assert "probabilities" not in found.predictions[0]
 
 
 def test_probabilities_follow_class_numbers_or_names():
@@ -223,7 +231,7 @@ def test_references_alone_need_no_inputs(file):
 def test_several_reference_files_give_several_references_per_row(file):
     paths = [file("one.txt", "a\nb\n"), file("two.txt", "A\nB\n")]
     assert load_references(SUMMARIZE, paths).evalset.references == (["a", "A"], ["b", "B"])
-    with pytest.raises(DatasetMismatch, match="one.txt: 2, three.txt: 1"):
+    with pytest.raises(DatasetMismatch, match=r"one\.txt: 2, three\.txt: 1"):
         load_references(SUMMARIZE, [paths[0], file("three.txt", "x\n")])
     with pytest.raises(DatasetMismatch, match="A row has one label"):
         load_references(CLASSIFY, paths)

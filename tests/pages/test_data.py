@@ -194,3 +194,45 @@ def test_a_selection_without_a_task_asks_for_it(open_page: Page, store: Store) -
     page = open_page("2_data", selection=selection.id)
     page.selectbox[0].set_value("summarization").run()
     assert store.selection(selection.id).task == "summarization"
+
+
+@pytest.fixture
+def in_use(open_page: Page, selection: Selection, gone_to: list[str]) -> AppTest:
+    """The page after the rows of the file were taken."""
+    page = upload(open_page("2_data", selection=selection.id), CSV)
+    press(press(page, "accept_org/numbered"), "next_step")
+    return open_page("2_data", selection=selection.id)
+
+
+def said(page: AppTest, content: bytes, name: str) -> AppTest:
+    page.file_uploader[-1].set_value((name, content, "text/plain"))
+    page.run()
+    assert not page.exception, page.exception[0].message
+    return page
+
+
+def test_predictions_made_elsewhere_are_scored_and_join_the_shortlist(
+    in_use: AppTest, open_page: Page, words: Words, selection: Selection, store: Store
+) -> None:
+    answers = [LABELS[number % 2] if number % 6 else "billing" for number in range(54)]
+    page = said(in_use, "\n".join(answers).encode(), "theirs.txt")
+    assert "54 of 60 rows have a prediction." in words(page)
+    right = sum(answer == LABELS[number % 2] for number, answer in enumerate(answers))
+    assert f"Accuracy: {right / 60:.3f}" in words(page)
+    assert "Rows without a prediction: 6 of 60" in words(page)
+    page = press(page, "add_predictions")
+    assert "It is on the shortlist." in words(page)
+    added = store.shortlist(selection.id)[-1]
+    assert (added.source, added.id.rpartition("/")[2]) == ("predictions", "theirs.txt")
+    # The labels of the models are what they were: a file has none of its own to match.
+    assert "All 2 models know the 2 labels" in words(open_page("2_data", selection=selection.id))
+    grid = open_page("3_benchmark", selection=selection.id)
+    assert not grid.exception
+    ticks = [box for box in grid.checkbox if "theirs.txt" in str(box.key)]
+    assert [(box.label, box.value) for box in ticks] == [("score them", True)]
+
+
+def test_predictions_that_do_not_fit_the_rows_say_why(in_use: AppTest, words: Words) -> None:
+    page = said(in_use, b"yes\nno\n", "other.txt")
+    assert "No prediction is a label of the data. Predictions: 'yes', 'no'." in words(page).replace("\\", "")
+    assert not [button for button in page.button if button.key == "add_predictions"]
