@@ -29,6 +29,7 @@ class BrierScore(Summed):
     kinds = ("label",)
     needs = ("probabilities",)
     higher_is_better = False
+    upper = 2.0
 
     def rows(
         self,

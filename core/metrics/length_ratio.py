@@ -30,6 +30,7 @@ class LengthRatio(Summed):
     title = "Length ratio"
     kinds = ("texts", "continuation")
     higher_is_better = True
+    upper = None
 
     def rows(
         self,

@@ -29,6 +29,7 @@ class LogLoss(Summed):
     kinds = ("label",)
     needs = ("probabilities",)
     higher_is_better = False
+    upper = None
 
     def rows(
         self,

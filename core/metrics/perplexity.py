@@ -34,6 +34,7 @@ class Likelihood(Summed):
     """Keys of a prediction: the likelihood, and what it is divided by."""
 
     higher_is_better = False
+    upper = None
 
     def rows(
         self,

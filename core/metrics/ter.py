@@ -35,6 +35,7 @@ class Ter(CorpusScore):
     name = "ter"
     title = "TER"
     higher_is_better = False
+    upper = None
     options = OPTIONS
 
     def scorer(self, options: Mapping[str, Any]) -> Any:

@@ -33,7 +33,7 @@ class CorpusScore(Summed):
 
     kinds = ("texts", "continuation")
     higher_is_better = True
-    upper = 100.0
+    upper: float | None = 100.0
 
     def scorer(self, options: Mapping[str, Any]) -> Any:
         """The metric of sacrebleu with these options, made once.

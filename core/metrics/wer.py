@@ -70,6 +70,7 @@ class ErrorRate(Summed):
 
     kinds = ("transcript",)
     higher_is_better = False
+    upper = None
     percent = True
     options = OPTIONS
 
