@@ -112,7 +112,7 @@ class TextGeneration(TextTask):
     samples = (
         TaskSample(
             inputs=({"text": "The quick brown fox"}, {"text": "Zwei mal zwei ist"}, {"text": "桜の花が"}),
-            references=("jumps over the lazy dog.", ["vier", "4"], None),
+            references=("jumps over the lazy dog.", ["genau vier", "4"], None),
         ),
     )
 
