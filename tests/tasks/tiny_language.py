@@ -104,11 +104,11 @@ def _m2m100(size: int, words: int) -> Any:
     config = transformers.M2M100Config(
         vocab_size=size, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2,
         decoder_attention_heads=2, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=2 * LENGTH,
-        pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2,
+        pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2, tie_word_embeddings=False,
     )  # fmt: skip
     model = shaken(lambda: transformers.M2M100ForConditionalGeneration(config))
     with torch.no_grad():
-        model.model.shared.weight[words:] *= 0.2  # or else it would write nothing but tokens of languages
+        model.lm_head.weight[words:] *= 0.1  # or else it would write nothing but tokens of languages
     return model
 
 
