@@ -50,7 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     score.add_argument("--reader", metavar="NAME", help="of the references: conll, squad, paragraphs, …")
     score.add_argument("--predictions-reader", metavar="NAME")
-    score.add_argument("--metrics", nargs="+", default=[], metavar="M")
+    score.add_argument(
+        "--metrics", nargs="+", default=[], metavar="M", help="names, or paths of local evaluate modules (./my_metric)"
+    )
     score.add_argument(
         "--columns", nargs="+", default=[], metavar="WORD=COLUMN", help="e.g. prediction=guess label=gold id=key"
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.analysis import wording
 from core.cli.output import console, print_json, print_table, say
 from core.errors import UnknownName, UserError
+from core.metrics.module import module_name
 from core.tasks.base import reference_column
 
 if TYPE_CHECKING:
@@ -49,9 +52,11 @@ def score(options: Namespace) -> int:
 
 
 def _metrics(task: Task, names: Sequence[str]) -> tuple[str, ...]:
-    for name in names:
+    """The metrics by name, among them local `evaluate` modules by path; the task's own where none is named."""
+    chosen = tuple(module_name(str(Path(name).absolute())) if os.sep in name else name for name in names)
+    for name in chosen:
         registry.metric(name, task)
-    return tuple(names) or task.default_metrics
+    return chosen or task.default_metrics
 
 
 def _check_options(flat: Mapping[str, Any], task: Task, metrics: Sequence[str]) -> None:

@@ -116,3 +116,116 @@ def test_a_file_that_is_not_there_is_named(cli, tmp_path):
     missing = tmp_path / "missing.csv"
     call = ("score", "--task", "text-classification", "--predictions", missing, "--references", missing)
     assert "missing.csv" in cli(*call).error
+
+
+TEXTS = ("score", "--task", "summarization", "--metrics", "bleu", "--json")
+
+
+@pytest.fixture
+def text(tmp_path):
+    def write(name, content):
+        (tmp_path / name).write_text(content)
+        return tmp_path / name
+
+    return write
+
+
+def test_several_reference_files_are_several_references_of_each_row(cli, text):
+    said = text("said.txt", "the cat sat on the mat today\n")
+    one, two = text("one.txt", "the cat sat on a mat\n"), text("two.txt", "the cat sat on the mat today\n")
+    document = cli(*TEXTS, "--predictions", said, "--references", one, two).document
+    assert document["metrics"]["bleu"]["value"] == pytest.approx(100)
+    assert document["metrics"]["bleu"]["signature"].startswith("nrefs:2|")
+    assert cli(*TEXTS, "--predictions", said, "--references", one).document["metrics"]["bleu"]["value"] < 100
+
+
+def test_references_between_blank_lines_and_in_rows_of_the_same_input(cli, text):
+    said = text("said.csv", "MR,output\nb,four five six seven\na,one two three four\n")
+    rows = text("gold.csv", "mr,ref\na,zero\nb,four five six seven\na,one two three four\n")
+    document = cli(*TEXTS, "--predictions", said, "--references", rows, "--group-by", "mr").document
+    assert (document["rows"], document["metrics"]["bleu"]["value"]) == (2, pytest.approx(100))
+    lines = text("said.txt", "one two three four\nfour five six seven\n")
+    gold = text("gold.txt", "zero\none two three four\n\nfour five six seven\n")
+    document = cli(*TEXTS, "--predictions", lines, "--references", gold, "--reader", "paragraphs").document
+    assert (document["rows"], document["metrics"]["bleu"]["value"]) == (2, pytest.approx(100))
+
+
+def test_labels_are_named_and_what_does_not_match_is_in_the_document(cli, text):
+    said = text("said.csv", "key,guess\n1,0\n2,1\n9,1\n")
+    gold = text("gold.csv", "key,label\n1,ham\n2,spam\n3,spam\n")
+    call = ("score", "--task", "text-classification", "--predictions", said, "--references", gold, "--json")
+    found = cli(*call, "--columns", "prediction=guess", "id=key", "--labels", "0=ham", "1=spam")
+    document = found.document
+    assert (document["rows"], document["missing"], document["unmatched"]) == (3, 1, 1)
+    assert document["metrics"]["accuracy"]["value"] == pytest.approx(2 / 3)
+    assert any("'9'" in note for note in document["notes"])
+    assert all(f"note: {note}" in " ".join(found.err.split()) for note in document["notes"])
+
+
+def test_a_local_module_is_a_metric_by_its_path(cli, text, tmp_path):
+    folder = tmp_path / "toy_share"
+    folder.mkdir()
+    (folder / "toy_share.py").write_text(
+        "import datasets\nimport evaluate\n\n\nclass Share(evaluate.Metric):\n"
+        "    def _info(self):\n"
+        "        features = {name: datasets.Value('string') for name in ('predictions', 'references')}\n"
+        "        return evaluate.MetricInfo(description='', citation='', features=datasets.Features(features))\n\n"
+        "    def _compute(self, predictions, references):\n"
+        "        return {'share': sum(map(str.__eq__, predictions, references)) / len(references)}\n"
+    )
+    said, gold = text("said.txt", "ham\nspam\n"), text("gold.txt", "ham\nham\n")
+    call = ("score", "--task", "text-classification", "--predictions", said, "--references", gold, "--json")
+    assert cli(*call, "--metrics", folder).document["metrics"][f"module:{folder}"]["value"] == 0.5
+    assert "none from the network" in cli(*call[:-1], "--metrics", "evaluate-metric/accuracy").error
+
+
+E2E = "text-generation/e2e"
+WMT = "translation/wmt22/fr-de/generaltest2022.fr-de"
+SQUAD = "question-answering/squad_v1.1"
+XQUAD = "question-answering/explainaboard_xquad/test-en_8113_mt5base.json"
+IRONY = "text-classification/tweeteval/irony"
+OFFICIAL = {
+    "TweetEval irony": (
+        ("text-classification", f"{IRONY}/roberta_retrained_predictions.txt", f"{IRONY}/test_labels.txt"),
+        ("--metrics", "f1", "--option", "f1_average=binary", "--option", "f1_positive=1"),
+        {"f1": (0.6248, 4)},
+    ),
+    "WMT22 fr-de, Online-Y": (
+        ("translation", f"{WMT}.hyp.Online-Y.de", f"{WMT}.ref.A.de"),
+        ("--metrics", "bleu", "chrf"),
+        {"bleu": (45.0364343387293, 4), "chrf": (67.46455893868266, 4)},
+    ),
+    "E2E, TGen": (
+        ("text2text-generation", f"{E2E}/system_outputs/tgen.tsv", f"{E2E}/testset_w_refs.csv"),
+        ("--group-by", "mr", "--metrics", "bleu", "--option", "bleu_lowercase=true"),
+        {"bleu": (65.93, 2)},
+    ),
+    "E2E, Harv": (
+        ("text2text-generation", f"{E2E}/system_outputs/harv.tsv", f"{E2E}/testset_w_refs.csv"),
+        ("--group-by", "mr", "--metrics", "bleu", "--option", "bleu_lowercase=true"),
+        {"bleu": (64.96, 2)},
+    ),
+    "SQuAD v1.1, BERT ensemble": (
+        ("question-answering", f"{SQUAD}/pred_BERT_ensemble.json", f"{SQUAD}/dev-v1.1.json"),
+        (),
+        {"exact_match": (0.86206, 5), "f1": (0.92196, 5)},
+    ),
+    "SQuAD v1.1, logistic regression without 13 ids": (
+        ("question-answering", f"{SQUAD}/pred_LogisticRegression.json", f"{SQUAD}/dev-v1.1.json"),
+        (),
+        {"exact_match": (0.40142, 5), "f1": (0.50982, 5)},
+    ),
+    "XQuAD, mT5": (("question-answering", XQUAD, XQUAD), (), {"exact_match": (0.68571, 5), "f1": (0.81136, 5)}),
+}
+
+
+@pytest.mark.parametrize(("files", "more", "published"), OFFICIAL.values(), ids=OFFICIAL)
+def test_published_scores_come_out_of_the_published_files(cli, shared, files, more, published):
+    task, said, gold = files
+    paths = ("--predictions", shared / "data" / said, "--references", shared / "data" / gold)
+    document = cli("score", "--task", task, *paths, *more, "--json").document
+    assert document["missing"] == (13 if "Logistic" in said else 0)
+    for name, (value, digits) in published.items():
+        found = document["metrics"][name]
+        assert round(found["value"], digits) == pytest.approx(round(value, digits), abs=1e-9)
+        assert found["low"] < found["value"] < found["high"]

@@ -6,6 +6,7 @@ import csv
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from core.engine.prepare import prepare
 from core.errors import ModelNotFound, UserError
 from core.export import bundle
 from core.jobs.runner import Runner
+from core.metrics.module import module_name
 from core.records import DatasetSpec, Limits, Plan, PlanCandidate, Protocol, Sample, Variant
 from core.store import Store
 from tests.conftest import REPO
@@ -32,6 +34,21 @@ from tests.conftest import REPO
 TICKETS = REPO / "samples/data/tickets.csv"
 MODEL = "helpdesk-lab/ticket-router-bert-tiny"
 QUICK = Protocol(latency_batch_sizes=(1,), min_calls=5, min_seconds=0.01, warmup=1, timeout_seconds=120)
+
+
+HALF = """
+import datasets
+import evaluate
+
+
+class Half(evaluate.Metric):
+    def _info(self):
+        features = {name: datasets.Value("int32") for name in ("predictions", "references")}
+        return evaluate.MetricInfo(description="", citation="", features=datasets.Features(features))
+
+    def _compute(self, predictions, references):
+        return {"toy_half": sum(p != r for p, r in zip(predictions, references)) / len(references) / 2}
+"""
 
 
 @pytest.fixture
@@ -162,6 +179,29 @@ def test_of_stored_predictions_everything_is_exported_but_a_program(store, tmp_p
     assert {path.name for path in bundle.write(result, trial, tmp_path / "out")} == others
     html = registry.format("html").render(result, trial).decode()
     assert "theirs.jsonl, predictions made elsewhere" in html
+
+
+def test_a_local_module_scores_the_trials_of_a_run(store, tmp_path):
+    folder = tmp_path / "toy_half"
+    folder.mkdir()
+    (folder / "toy_half.py").write_text(HALF)
+    names = [row["label"] for row in rows()]
+    plain = plan(written(tmp_path / "good.jsonl", names), written(tmp_path / "bad.jsonl", ["billing"] * len(names)))
+    name = module_name(str(folder), higher_is_better=False)
+    run = store.submit(prepare(replace(plain, metrics=("accuracy", name))))
+    Runner(store).work(run)
+    result = store.run(run)
+    good, bad = report(result)["trials"]
+    right = bad["metrics"]["accuracy"]["value"]
+    assert good["metrics"][name]["value"] == 0.0
+    assert bad["metrics"][name]["value"] == pytest.approx((1 - right) / 2)
+    assert bad["metrics"][name]["low"] < bad["metrics"][name]["value"] < bad["metrics"][name]["high"]
+    assert registry.format("html").render(result, good["trial"])
+    run = store.submit(prepare(replace(plain, metrics=(name,))))
+    Runner(store).work(run)
+    document = report(store.run(run))
+    assert document["winner"] == document["trials"][0]["trial"]
+    assert document["pairs"][0]["p"] < 0.05
 
 
 def test_the_plan_names_the_file_pinned_by_its_content_and_comes_back_from_yaml(tmp_path):
