@@ -19,7 +19,6 @@ class LogLoss(Summed):
     """Mean of -ln(probability of the reference) in nats, as scikit-learn's `log_loss`.
 
     Probabilities are kept between ε and 1 - ε of float64, as there: a reference that was given none costs 36 nats.
-    Predictions come with four decimals, so that is what less than 0.00005 costs.
 
     Statistics, shape (n, 2): nats, and 1.
     """

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.tasks.base import Context, Prediction
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 DECIMALS = 4
-"""Of probabilities. Padding moves the sixth decimal or so: with more of them, batch sizes would give different rows."""
+"""Of scores. Padding moves the sixth decimal or so: with more of them, batch sizes would give different rows."""
+DIGITS = 4
+"""Of probabilities: what is nearly impossible must not become impossible, which a log loss could not forgive."""
+
+
+def rounded(shares: NDArray[Any]) -> list[Any]:
+    """Probabilities to four significant digits, as plain lists."""
+    import numpy as np
+
+    magnitude = np.floor(np.log10(np.maximum(shares, np.finfo(np.float64).tiny)))
+    scale = 10.0 ** np.minimum(DIGITS - 1 - magnitude, 300)
+    plain: list[Any] = ((shares * scale).round() / scale).tolist()
+    return plain
 
 
 def classified(logits: Sequence[Any], context: Context) -> list[Prediction]:
@@ -36,6 +51,6 @@ def classified(logits: Sequence[Any], context: Context) -> list[Prediction]:
     return [
         {"answer": answer, "score": score, "probabilities": row}
         for answer, score, row in zip(
-            answers[best], scores.round(DECIMALS).tolist(), probabilities.round(DECIMALS).tolist(), strict=True
+            answers[best], scores.round(DECIMALS).tolist(), rounded(probabilities), strict=True
         )
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.options import Option
 from core.tasks.base import Answered, Column, Context, Prediction, TaskSample
-from core.tasks.classification import DECIMALS
+from core.tasks.classification import rounded
 from core.tasks.text_classification import TextClassification
 
 
@@ -89,7 +89,7 @@ class MultiLabelClassification(TextClassification):
                 "answer": sorted(label for label, given in zip(context.labels, row, strict=True) if given),
                 "probabilities": probabilities,
             }
-            for row, probabilities in zip(over.tolist(), of_label.round(DECIMALS).tolist(), strict=True)
+            for row, probabilities in zip(over.tolist(), rounded(of_label), strict=True)
         ]
 
     def blank(self, inputs: Mapping[str, Any]) -> Prediction:
