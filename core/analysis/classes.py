@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core import registry
+from core.metrics import tuned_f1
 from core.metrics.base import resolve_options
 from core.metrics.precision_recall_f1 import OTHER, ClassScore
+from core.metrics.tuned_f1 import TunedF1
 from core.tasks.base import reference_column
 
 if TYPE_CHECKING:
@@ -77,16 +79,24 @@ def per_class(analysis: Analysis, trial: str) -> list[ClassRow]:
     if metric is None or not len(summary.positions):
         return []
     statistics = summary.statistics.get(metric.name)
-    if statistics is None:
+    if statistics is None or statistics.shape[1] != 3 * (len(evalset.labels) + 1):  # some averages count no labels
         references = [evalset.references[row] for row in summary.positions.tolist()]
-        options = resolve_options(metric, analysis.run.plan.options)
-        statistics = metric.rows(summary.predictions, references, evalset.labels, options)
+        statistics = metric.rows(summary.predictions, references, evalset.labels, resolve_options(metric, {}))
     tp, fp, fn = np.asarray(statistics.sum(axis=0), dtype=np.int64).reshape(-1, 3)[: len(evalset.labels)].T
     precision, recall, f1 = _share(tp, tp + fp), _share(tp, tp + fn), _share(2 * tp, 2 * tp + fp + fn)
     return [
         ClassRow(label, int(tp[i] + fn[i]), int(tp[i] + fp[i]), float(precision[i]), float(recall[i]), float(f1[i]))
         for i, label in enumerate(evalset.labels)
     ]
+
+
+def best_threshold(analysis: Analysis, trial: str) -> float | None:
+    """The threshold that suits these rows best, to write into a plan; None where the run does not tune one."""
+    statistics, metrics = analysis.trial(trial).statistics, dict[str, Any](analysis.metrics)
+    tuned = [name for name, metric in metrics.items() if isinstance(metric, TunedF1) and name in statistics]
+    if not tuned or not len(statistics[tuned[0]]):
+        return None
+    return tuned_f1.best_threshold(statistics[tuned[0]], analysis.run.evalset.labels, analysis.options[tuned[0]])
 
 
 def most_confused(matrix: Confusion, count: int = 5) -> list[tuple[str, str, int]]:

@@ -27,6 +27,9 @@ def show(run: str, limits: Limits) -> None:
     matrix, per_class = classes.confusion(analysis, trial), classes.per_class(analysis, trial)
     if matrix is None and per_class:
         _per_class(per_class)
+        threshold = classes.best_threshold(analysis, trial)
+        if threshold is not None:
+            st.caption(f"Over all these rows F1 is highest at `threshold: {threshold:g}`.")
         return
     if matrix is None:
         st.info(
