@@ -124,7 +124,7 @@ class AutomaticSpeechRecognition(AudioTask):
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
         """Token ids, one array per window: of every frame (CTC), or as they were written."""
         if processor.ctc:
-            return shapes.each_shape(batch, lambda inputs: _frames(model, inputs))
+            return shapes.each_shape(batch, lambda inputs: _frames(model, processor, inputs))
         options = arguments(model, context.protocol, context.options)
         return shapes.each_shape(batch, lambda inputs: _generated(model, inputs, options))
 
@@ -150,13 +150,12 @@ def arguments(model: Any, protocol: Protocol, options: Mapping[str, Any]) -> dic
     return found
 
 
-def _frames(model: Any, inputs: Mapping[str, Any]) -> list[Any]:
-    """The likeliest token of every frame, without those of padding."""
+def _frames(model: Any, listener: Listener, inputs: Mapping[str, Any]) -> list[Any]:
+    """The likeliest token of every frame, without those that only fill the batch."""
     frames = model(**accepted_inputs(model, inputs)).logits.argmax(dim=-1).cpu().numpy()
-    mask = inputs.get("attention_mask")
-    if mask is None or not hasattr(model, "_get_feat_extract_output_lengths"):
+    if not listener.pads:
         return list(frames)
-    lengths = model._get_feat_extract_output_lengths(mask.sum(dim=-1)).tolist()
+    lengths = model._get_feat_extract_output_lengths(inputs["attention_mask"].sum(dim=-1)).tolist()
     return [row[:length] for row, length in zip(frames, lengths, strict=True)]
 
 

@@ -69,6 +69,8 @@ class ImageTask:
         except ValueError as error:
             raise TrialFailed("data", f"{file} cannot be read: {error}.", "Repair it, or leave the row out.") from None
         features = processor(images=image, return_tensors="np")
+        if "patch_offsets" in features or len(features["pixel_values"]) != 1:
+            raise TrialFailed("unsupported", "Its image processor cuts pictures into parts that are answered together.")
         arrays = {name: np.asarray(features[name])[0] for name in features}
         size = (image.height, image.width)
         height, width = arrays["pixel_values"].shape[-2:]

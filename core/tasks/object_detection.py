@@ -36,7 +36,7 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
     found = processor.post_process_object_detection(outputs, settings["score_threshold"], sizes)[0]
     best = found["scores"].argsort(descending=True, stable=True)[:100]
     names = [model.config.id2label[label] for label in found["labels"][best].tolist()]
-    return [
+    boxes = [
         {
             "label": settings["labels"].get(name, name),
             "box": [round(edge, 2) for edge in box],
@@ -44,6 +44,7 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
         }
         for name, box, score in zip(names, found["boxes"][best].tolist(), found["scores"][best].tolist(), strict=True)
     ]
+    return sorted(boxes, key=lambda one: (-one["score"], one["label"], one["box"]))
 
 
 class ObjectDetection(ImageTask):
@@ -111,11 +112,12 @@ def _surest(found: Mapping[str, Any]) -> tuple[Any, Any, Any]:
 
 
 def _boxes(found: tuple[Any, Any, Any], names: Sequence[str]) -> list[dict[str, Any]]:
-    scores, labels, boxes = found
-    return [
+    rounded = [
         {"label": names[label], "box": [round(edge, PIXEL_DECIMALS) for edge in box], "score": round(score, DECIMALS)}
-        for score, label, box in zip(scores.tolist(), labels.tolist(), boxes.tolist(), strict=True)
+        for score, label, box in zip(*(part.tolist() for part in found), strict=True)
     ]
+    # Boxes that are equally sure must come in the same order whatever they ran with.
+    return sorted(rounded, key=lambda one: (-one["score"], one["label"], one["box"]))
 
 
 TASK = ObjectDetection()

@@ -13,11 +13,11 @@ import soundfile
 from core import registry
 from core.errors import TrialFailed
 from core.tasks import media
-from core.tasks.audio import windows
+from core.tasks.audio import HIDES_PADDING, windows
 from core.tasks.base import Context, Task
 from tests.tasks import tiny
 from tests.tasks.tiny import Tiny
-from tests.tasks.tiny_media import RATE, clips, wav2vec2_classifier
+from tests.tasks.tiny_media import RATE, clips, saved, wav2vec2_classifier, wav2vec2_sizes
 
 ASR = "automatic-speech-recognition"
 AUDIO_TASKS = ("audio-classification", ASR)
@@ -177,6 +177,21 @@ def test_clips_are_padded_only_where_the_model_hides_it(tmp_path: Path, norm: st
     batch = task.collate(built.processor, pieces)
     groups = {name.partition("/")[0] for name in batch}
     assert (len(groups) == 1) == (norm == "layer")
+    together = tiny.predict(built, task, rows(6, tmp_path), context, 6)
+    assert all(map(tiny.same, tiny.predict(built, task, rows(6, tmp_path), context, 1), together))
+
+
+@pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")  # how WavLM calls torch
+@pytest.mark.parametrize("family", HIDES_PADDING)
+def test_families_that_are_said_to_hide_padding_do(tmp_path: Path, family: str) -> None:
+    import transformers
+
+    config = transformers.AutoConfig.for_model(family, **wav2vec2_sizes(), feat_extract_norm="layer", num_labels=3)
+    model = tiny.shaken(lambda: transformers.AutoModelForAudioClassification.from_config(config), scale=0.1)
+    built = saved("audio-classification", model, transformers.Wav2Vec2FeatureExtractor())
+    assert built.processor.pads
+    task = registry.task("audio-classification")
+    context = tiny.context(task, built.labels)
     together = tiny.predict(built, task, rows(6, tmp_path), context, 6)
     assert all(map(tiny.same, tiny.predict(built, task, rows(6, tmp_path), context, 1), together))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,26 @@ def test_a_checkpoint_without_an_image_processor_cannot_be_loaded(tmp_path: Path
     with pytest.raises(TrialFailed, match="no usable image processor") as raised:
         task.load_processor(tmp_path, built.model)
     assert raised.value.kind == "load"
+
+
+def test_a_processor_that_cuts_pictures_is_refused(tmp_path: Path) -> None:
+    import transformers
+
+    task, _, context = model_of("image-segmentation", "segformer")
+    cutter = transformers.EomtImageProcessorPil(size={"shortest_edge": 16, "longest_edge": None}, do_split_image=True)
+    with pytest.raises(TrialFailed, match="cuts pictures into parts") as raised:
+        task.encode(cutter, rows(1, tmp_path), context)
+    assert raised.value.kind == "unsupported"
+
+
+def test_boxes_that_are_equally_sure_have_one_order(tmp_path: Path) -> None:
+    task, built, context = model_of("object-detection", "yolos")
+    (row,) = tiny.answered(built, task, rows(1, tmp_path), context, 1)
+    scores, labels, boxes = row.outputs[0]
+    tied = (np.full_like(scores, 0.5), labels, boxes)
+    turned = tuple(part[::-1] for part in tied)
+    answers = [task.decode(built.processor, [replace(row, outputs=(one,))], context) for one in (tied, turned)]
+    assert answers[0] == answers[1]
 
 
 def test_a_model_that_wants_its_task_in_words_is_refused(tmp_path: Path) -> None:

@@ -151,23 +151,21 @@ def maskformer() -> Tiny:
     return saved("image-segmentation", model, processor)
 
 
-def wav2vec2_config(**more: Any) -> Any:
+def wav2vec2_sizes() -> dict[str, Any]:
+    """Settings that make wav2vec 2.0 and its kin tiny, with a frame of 20 ms."""
+    return {
+        **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48},
+        **{"conv_dim": (16, 16, 16), "conv_stride": (5, 8, 8), "conv_kernel": (10, 8, 8)},
+        **{"num_feat_extract_layers": 3, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2},
+        **{"vocab_size": len(LETTERS), "pad_token_id": 0, "classifier_proj_size": 16, "apply_spec_augment": False},
+    }
+
+
+def wav2vec2_config(norm: str, **more: Any) -> Any:
     import transformers
 
-    return transformers.Wav2Vec2Config(
-        **{
-            **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48},
-            **{
-                "conv_dim": (16, 16, 16),
-                "conv_stride": (5, 8, 8),
-                "conv_kernel": (10, 8, 8),
-                "num_feat_extract_layers": 3,
-            },
-            **{"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2, "apply_spec_augment": False},
-            **{"vocab_size": len(LETTERS), "pad_token_id": 0, "classifier_proj_size": 16},
-            **more,
-        }
-    )
+    stable = norm == "layer"
+    return transformers.Wav2Vec2Config(**wav2vec2_sizes(), feat_extract_norm=norm, do_stable_layer_norm=stable, **more)
 
 
 def letters() -> Any:
@@ -184,7 +182,7 @@ def wav2vec2_ctc(norm: str) -> Tiny:
     """Recognition of letters; with `layer` clips are padded behind a mask, with `group` they cannot be."""
     import transformers
 
-    config = wav2vec2_config(feat_extract_norm=norm, do_stable_layer_norm=norm == "layer")
+    config = wav2vec2_config(norm)
     model = shaken(lambda: transformers.Wav2Vec2ForCTC(config), scale=0.1)
     extractor = transformers.Wav2Vec2FeatureExtractor(return_attention_mask=norm == "layer")
     return saved("automatic-speech-recognition", model, extractor, letters())
@@ -193,7 +191,7 @@ def wav2vec2_ctc(norm: str) -> Tiny:
 def wav2vec2_classifier(norm: str) -> Tiny:
     import transformers
 
-    config = wav2vec2_config(feat_extract_norm=norm, do_stable_layer_norm=norm == "layer", num_labels=3)
+    config = wav2vec2_config(norm, num_labels=3)
     model = shaken(lambda: transformers.Wav2Vec2ForSequenceClassification(config), scale=0.1)
     model = centred(model, lambda: model(input_values=waves()))
     return saved("audio-classification", model, transformers.Wav2Vec2FeatureExtractor())
