@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.options import Option
 from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSample, accepted_inputs
 from core.tasks.tags import OUTSIDE, entity_types, iob2, split_labels
-from core.tasks.text import TextTask, token_piece
+from core.tasks.text import TextTask, load_tokenizer, token_piece
 from core.tasks.windows import windows
 
 Tokens = tuple[dict[str, list[int]], list[int | None]]
@@ -24,7 +25,12 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
     from itertools import accumulate
 
     import torch
+    from transformers import PreTrainedTokenizerFast
 
+    if processor.is_fast and type(processor) is not PreTrainedTokenizerFast:
+        splitter = processor.backend_tokenizer.pre_tokenizer
+        if type(splitter).__name__ == "ByteLevel":
+            splitter.add_prefix_space = True
     words, how = list(row["words"]), settings["aggregation"]
     limit = min(processor.model_max_length, getattr(model.config, "max_position_embeddings", None) or 1024)
     known = signature(model.forward).parameters
@@ -146,6 +152,22 @@ class TokenClassification(TextTask):
     def known_labels(self, model_labels: Sequence[str]) -> tuple[str, ...]:
         """Entity types in order of first appearance: `B-LOC` and `I-LOC` are `LOC`, and `O` is none."""
         return entity_types(model_labels)
+
+    def load_processor(self, folder: Path, model: Any) -> Any:
+        """The tokenizer; it puts a space before every word where its vocabulary has spaces in it. Raises TrialFailed.
+
+        Tokenizers like RoBERTa's know a word within a sentence as another token than the word alone. Before version 5
+        transformers refused single words without that space.
+        """
+        import transformers
+
+        tokenizer = load_tokenizer(folder, model)
+        # A tokenizer of no class of its own was used in training as its file says.
+        if tokenizer.is_fast and type(tokenizer) is not transformers.PreTrainedTokenizerFast:
+            splitter = tokenizer.backend_tokenizer.pre_tokenizer
+            if type(splitter).__name__ == "ByteLevel":
+                splitter.add_prefix_space = True
+        return tokenizer
 
     def encode(self, processor: Any, inputs: Sequence[Mapping[str, Any]], context: Context) -> list[tuple[Piece, ...]]:
         """One piece per sentence, or several windows that overlap where it is too long for the model.

@@ -137,14 +137,14 @@ def _hypothesis(template: str, label: str) -> str:
 
 
 def _check_length(processor: Any, hypotheses: Sequence[str]) -> None:
-    """No tokenizer can cut a text to fewer than no tokens."""
+    """A text can be cut to one token, but not to none."""
     empty = processor([""] * len(hypotheses), list(hypotheses), verbose=False)["input_ids"]
     for hypothesis, tokens in zip(hypotheses, empty, strict=True):
-        if len(tokens) > processor.model_max_length:
+        if len(tokens) >= processor.model_max_length:
             raise TrialFailed(
                 "data",
-                f"The hypothesis {hypothesis!r:.80} alone has {len(tokens):,} tokens; the model takes "
-                f"{processor.model_max_length:,}.",
+                f"The hypothesis {hypothesis!r:.80} alone has {len(tokens):,} tokens, and the model takes "
+                f"{processor.model_max_length:,}: no room is left for a text.",
                 "Use shorter label names, or a shorter hypothesis_template.",
             )
 

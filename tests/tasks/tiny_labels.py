@@ -31,7 +31,8 @@ def tagger(architecture: str, labels: tuple[str, ...] = TAGS) -> Tiny:
 @cache
 def judge(architecture: str) -> Tiny:
     """A model of natural language inference."""
-    return classifier(architecture, id2label=dict(enumerate(JUDGEMENTS)))
+    numbers = {label: number for number, label in enumerate(JUDGEMENTS)}
+    return classifier(architecture, id2label=dict(enumerate(JUDGEMENTS)), label2id=numbers)
 
 
 @cache
