@@ -155,7 +155,8 @@ def test_a_tokenizer_without_a_mask_is_refused(tmp_path: Path) -> None:
 def test_the_exported_function_fills_the_same_words(architecture: str) -> None:
     model, context = session(architecture), tiny.context(TASK, needs=ANSWERS)
     long = " ".join(texts(20)).split()
-    rows = [{"text": text} for text in ("w1 ___ w2", "w7 [MASK]", "w1 w2", "", " ".join((*long, "<mask>", "w1")))]
+    rows = [{"text": text} for text in ("w1 ___ w2", "w7 [MASK]", "w1 w2", "")]
+    rows += [{"text": " ".join((*long[:place], "<mask>", *long[place:]))} for place in (3, 60, len(long) - 1)]
     wanted = [one["answer"] for one in tiny.predict(model, TASK, rows, context, 2)]
     settings = tiny.script_settings(TASK, context)
     assert [TASK.script(model.model, model.processor, row, settings) for row in rows] == wanted
