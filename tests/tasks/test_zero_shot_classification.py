@@ -43,9 +43,10 @@ def test_answers_and_probabilities_are_those_of_transformers_own_pipeline(archit
 def test_a_row_has_a_piece_for_every_label_and_its_hypothesis_is_never_cut() -> None:
     session = judge("bert")
     ids = session.processor.convert_tokens_to_ids
-    for pieces in TASK.encode(session.processor, ROWS, context()):
-        assert len(pieces) == len(TOPICS)
-        for piece, topic in zip(pieces, TOPICS, strict=True):
+    topics = (*TOPICS, "w2 " * 35 + "w3")
+    for pieces in TASK.encode(session.processor, ROWS, context(labels=topics)):
+        assert len(pieces) == len(topics)
+        for piece, topic in zip(pieces, topics, strict=True):
             assert piece.length <= LENGTH
             hypothesis = [*ids(["w9", *topic.split(), "w8"]), 2]
             assert piece.inputs["input_ids"][-len(hypothesis) :] == hypothesis
