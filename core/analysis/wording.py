@@ -55,14 +55,14 @@ def trial_names(specs: Sequence[TrialSpec]) -> list[str]:
     for words in (
         [device_name(spec.variant.device) for spec in specs],
         [dtype_name(spec.variant) for spec in specs],
-        [spec.variant.backend for spec in specs],
+        [spec.variant.backend if spec.variant.device else "" for spec in specs],
         [f"{spec.variant.threads or 'all'} threads" if spec.variant.device else "" for spec in specs],
         [f"@{spec.revision[:7]}" for spec in specs]
         if len({(s.model, s.revision) for s in specs}) > len(models)
         else [],
         [f"repeat {spec.repeat}" for spec in specs],
     ):
-        if len(set(words)) > 1:
+        if len(set(words) - {""}) > 1:  # predictions made elsewhere have no variant
             for part, word in zip(parts, words, strict=True):
                 part += [word] if word else []
     return [" · ".join(part) for part in parts]

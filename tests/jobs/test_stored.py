@@ -144,7 +144,7 @@ def test_beside_a_model_nothing_is_made_up_for_what_was_not_measured(store, tmp_
     result = store.run(run)
     document = report(result)
     live, theirs = document["trials"][0], document["trials"][-1]
-    assert theirs["name"] == "best.jsonl · predictions"
+    assert theirs["name"] == "best.jsonl"
     assert (theirs["device"], theirs["dtype"], theirs["backend"]) == (None, None, "predictions")
     assert theirs["latency_ms"] == {}
     assert theirs["memory_mb"] == {"peak": None, "model": None}
@@ -155,7 +155,7 @@ def test_beside_a_model_nothing_is_made_up_for_what_was_not_measured(store, tmp_
     analysis = analyse(result)
     ranking = choose(analysis)
     plane = views.quality_latency(analysis, ranking)
-    assert plane.missing == ("best.jsonl · predictions",)
+    assert plane.missing == ("best.jsonl",)
     assert theirs["trial"] not in {point.trial for point in plane.points}
     views.leaderboard(analysis, ranking)
     assert views.by_device(analysis) == []
