@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.data.answers import answer, class_order, class_probabilities
 from core.data.delimited import decode
 from core.data.evalset import ID_COLUMNS
+from core.data.kinds import KINDS, Reading
 from core.data.readers import ENDINGS
 from core.data.source import read_file
 from core.data.table import MAX_FILE_BYTES, Table, check_bytes, check_rows, is_missing
@@ -266,6 +267,8 @@ def _prediction(
     kind: str, cell: Any, shares: Mapping[str, float], labels: Mapping[str, str], names: Sequence[str]
 ) -> Prediction | None:
     value = answer(kind, cell, labels)
+    if value and kind == "tags":
+        value = KINDS[kind].read(value, Reading(labels))
     if value is None:
         return None
     return {"answer": value} | ({"probabilities": [shares.get(name, 0.0) for name in names]} if shares else {})

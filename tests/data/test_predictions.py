@@ -171,6 +171,13 @@ def test_tags_are_cut_or_filled_to_one_per_word(file):
     found = joined(file("said.jsonl", '{"prediction": ["B-LOC", "O", "O"]}\n{"prediction": ["O"]}\n'), rows, task)
     assert answers(found) == [["B-LOC", "O"], ["O", "O", "O"]]
     assert any("fewer tags than the row has words: 2;" in note for note in found.notes)
+    found = joined(
+        file("named.jsonl", '{"prediction": "B-GPE O"}\n{"prediction": "O O B-PER"}\n'),
+        rows,
+        task,
+        labels={"GPE": "LOC"},
+    )
+    assert answers(found) == [["B-LOC", "O"], ["O", "O", "B-PER"]]
 
 
 @pytest.mark.parametrize(
