@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
+import yaml
 from rouge_score import rouge_scorer
 from sklearn import metrics
+
+from core.cli.parser import build_parser
+from core.engine.plan import parse
+from tests.conftest import REPO
 
 NAMES = ["ham", "spam", "egg"]
 
@@ -229,3 +236,22 @@ def test_published_scores_come_out_of_the_published_files(cli, shared, files, mo
         found = document["metrics"][name]
         assert round(found["value"], digits) == pytest.approx(round(value, digits), abs=1e-9)
         assert found["low"] < found["value"] < found["high"]
+
+
+DOCUMENT = (REPO / "docs" / "scoring.md").read_text(encoding="utf-8")
+
+
+def test_the_document_of_scoring_shows_commands_and_plans_that_can_be_read(tmp_path):
+    commands = [line for line in DOCUMENT.splitlines() if line.startswith("python -m core score ")]
+    assert len(commands) > 5
+    for line in commands:
+        build_parser().parse_args(shlex.split(line)[3:])
+    for name in ("my_metric", "error_rate"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.py").touch()
+    data = {"task": "text-classification", "dataset": {"path": "rows.csv"}}
+    for block in re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, flags=re.MULTILINE | re.DOTALL):
+        data |= yaml.safe_load(block)
+    plan = parse(data, base=tmp_path)
+    assert plan.candidates[1].source == "predictions"
+    assert len(plan.metrics) == 3
