@@ -25,7 +25,7 @@ def answer(kind: str, cell: Any, labels: Mapping[str, str]) -> Any:
         return cell.strip()
     if is_missing(cell):
         return [] if isinstance(cell, str) and kind == "labels" else None
-    value = _READ[kind](_listed(cell))
+    value = _READ[kind](listed(cell))
     if kind == "label":
         return labels.get(value, value)
     if kind == "labels":
@@ -53,7 +53,7 @@ def class_probabilities(cell: Any, order: Sequence[str]) -> dict[str, float]:
         cell: A list in order of the class number, or a mapping by name; either may be JSON text.
         order: As `class_order` gives it.
     """
-    cell = _listed(cell)
+    cell = listed(cell)
     if isinstance(cell, list) and len(cell) >= len(order):
         cell = dict(zip([*order, *map(str, range(len(order), len(cell)))], cell, strict=True))
     if not isinstance(cell, Mapping):
@@ -62,7 +62,7 @@ def class_probabilities(cell: Any, order: Sequence[str]) -> dict[str, float]:
     return {} if None in shares.values() else {name: share for name, share in shares.items() if share is not None}
 
 
-def _listed(cell: Any) -> Any:
+def listed(cell: Any) -> Any:
     """Arrays as lists, and lists and mappings that were saved as JSON text as what they are."""
     if hasattr(cell, "tolist"):
         cell = cell.tolist()

@@ -7,23 +7,24 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core import codec
+from core.data.kinds import KINDS, NOTHING, Reading
+from core.data.kinds import label_names as label_names_of
 from core.data.mapping import guess_columns, resolve_columns
 from core.data.sample import draw
 from core.data.source import load_table
 from core.data.table import Table, is_missing
 from core.errors import DatasetMismatch
 from core.records import DatasetSpec, EvalSet, SkippedRow
-from core.tasks.base import Column, Task
+from core.tasks.base import Column, Task, reference_column
 
 MAX_EXTRAS = 20
-MISSING_LABELS = frozenset({"nan", "null", "<na>"})
-"""What programs write for a missing value; `none` and `na` are labels that people use."""
 ID_COLUMNS = ("id", "idx", "guid")
 SHOWN = 200
 """Characters of a value that a skipped row shows."""
@@ -71,12 +72,12 @@ def build(table: Table, spec: DatasetSpec, task: Task) -> Loaded:
     frame = table.frame
     columns = resolve_columns(task, frame, spec.columns)
     label_names = _label_names(table, spec, task, columns)
-    values = {
-        column.name: _cells(frame[columns[column.name]], column, label_names)
-        for column in task.columns
-        if column.name in columns
-    }
-    usable, skipped = _sort_out(frame.index, task, values)
+    reading = Reading(label_names, _folder(spec))
+    values, problems = {}, {}
+    for column in task.columns:
+        if column.name in columns:
+            values[column.name], problems[column.name] = _read(frame[columns[column.name]], column, reading)
+    usable, skipped = _sort_out(frame.index, task, values, problems)
     if not usable:
         reasons = sorted({skip.reason for skip in skipped})
         raise DatasetMismatch(
@@ -84,24 +85,26 @@ def build(table: Table, spec: DatasetSpec, task: Task) -> Loaded:
             f"Columns taken: {', '.join(f'{word} from {name!r}' for word, name in columns.items())}.",
         )
     inputs = [column.name for column in task.columns if column.role == "input" and column.name in values]
-    reference = next(column.name for column in task.columns if column.role == "reference")
-    references = [values[reference][row] for row in usable]
-    labels = tuple(sorted(set(references))) if task.labelled else ()
+    reference = reference_column(task)
+    wanted = values.get(reference.name, [None] * len(frame))
+    references = [wanted[row] for row in usable]
+    labels = label_names_of(reference.kind, references)
     if spec.sample is not None:
-        usable = [usable[position] for position in draw(references, spec.sample, task.labelled)]
+        stratified = KINDS[reference.kind].stratified
+        usable = [usable[position] for position in draw(references, spec.sample, stratified)]
     ids, repeated = _ids(frame, columns)
     rows = EvalSet(
         id="",
         task=task.name,
         ids=tuple(ids[row] for row in usable),
         inputs=tuple({word: values[word][row] for word in inputs} for row in usable),
-        references=tuple(values[reference][row] for row in usable),
+        references=tuple(wanted[row] for row in usable),
         labels=labels,
         extras=_extras(frame, columns, usable),
         skipped=tuple(sorted((*table.dropped, *skipped), key=lambda skip: skip.row)),
         positions=tuple(int(frame.index[row]) for row in usable),
     )
-    evalset = replace(rows, id=codec.identity([rows.task, rows.inputs, rows.references, rows.labels]))
+    evalset = replace(rows, id=codec.identity([rows.task, _content(rows.inputs), rows.references, rows.labels]))
     pinned = replace(
         spec, revision=table.revision, reader=spec.reader or table.reader, columns=columns, labels=label_names
     )
@@ -130,37 +133,56 @@ def _label_names(table: Table, spec: DatasetSpec, task: Task, columns: Mapping[s
     """Value in the file → label name: what the plan says, else what the data set declares."""
     if spec.labels or not task.labelled:
         return {str(value): str(name) for value, name in spec.labels.items()}
-    declared = [table.label_names.get(columns[column.name], ()) for column in task.columns if column.kind == "label"]
-    return {str(number): name for names in declared for number, name in enumerate(names)}
+    declared = table.label_names.get(columns.get(reference_column(task).name, ""), ())
+    return {str(number): name for number, name in enumerate(declared)}
 
 
-def _cells(series: pd.Series, column: Column, label_names: Mapping[str, str]) -> list[Any]:
-    """A column's values, one per row: None where missing, labels as text under their names."""
-    values = [None if is_missing(value) else _plain(value) for value in series.tolist()]
-    if column.kind != "label":
-        return [_without_blanks(value) if isinstance(value, list) else value for value in values]
-    labels = [_label(value) for value in values]
-    texts = {label for label in labels if isinstance(label, str)}
-    # A whole column of `0.0`, `1.0` comes from a program that stored whole numbers as floats.
-    if all(_INTEGER.fullmatch(text) for text in texts):
-        labels = [label.partition(".")[0] if isinstance(label, str) else label for label in labels]
-    if label_names:  # -1 is how the Hub marks a row whose class is not published
-        labels = [None if label == "-1" and "-1" not in label_names else label for label in labels]
-    return [label_names.get(label, label) if isinstance(label, str) else label for label in labels]
+def _folder(spec: DatasetSpec) -> Path | None:
+    """Where the files lie that rows name: beside their own file, or in the folder that they are."""
+    if spec.path is None:
+        return None
+    path = Path(spec.path)
+    return path if path.is_dir() else path.parent
 
 
-def _without_blanks(texts: list[Any]) -> list[Any]:
-    return [text for text in texts if not is_missing(text)]
+def _read(series: pd.Series, column: Column, reading: Reading) -> tuple[list[Any], list[str | None]]:
+    """A column's values, and why those that are None cannot be used."""
+    kind = KINDS[column.kind]
+    nothing = f"{'missing' if column.kind == 'label' else 'empty'} {column.name}"
+    values: list[Any] = []
+    problems: list[str | None] = []
+    for cell in _whole_numbers(series, column):
+        value, problem = kind.empty, None
+        if cell is not None:
+            try:
+                value = kind.read(cell, reading)
+            except ValueError as error:
+                value, problem = None, f"{column.name} {error}" if str(error) else nothing
+        elif value is NOTHING:
+            value, problem = None, nothing if column.required else None
+        values.append(value)
+        problems.append(problem)
+    return values, problems
 
 
-def _label(value: Any) -> Any:
-    """Numbers and truth values as text, 1.0 as `1`; what is no label at all stays as it is."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if not isinstance(value, str | int | float):
-        return value
-    text = str(value).strip()
-    return None if text.casefold() in MISSING_LABELS else text
+def _whole_numbers(series: pd.Series, column: Column) -> list[Any]:
+    """Plain cells; a whole column of `0.0`, `1.0` comes from a program that stored whole numbers as floats."""
+    cells = [None if is_missing(value) else _plain(value) for value in series.tolist()]
+    texts = {cell.strip() for cell in cells if isinstance(cell, str)}
+    if column.kind == "label" and texts and all(_INTEGER.fullmatch(text) for text in texts):
+        return [cell.strip().partition(".")[0] if isinstance(cell, str) else cell for cell in cells]
+    return cells
+
+
+def _content(inputs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Inputs by what they are: a file by its hash, wherever it lies."""
+    return [
+        {
+            word: value["sha256"] if isinstance(value, Mapping) and "sha256" in value else value
+            for word, value in row.items()
+        }
+        for row in inputs
+    ]
 
 
 def _plain(value: Any) -> Any:
@@ -187,32 +209,23 @@ def _sound(text: str) -> str:
     return text
 
 
-def _sort_out(index: Sequence[int], task: Task, values: Mapping[str, list[Any]]) -> tuple[list[int], list[SkippedRow]]:
+def _sort_out(
+    index: Sequence[int], task: Task, values: Mapping[str, list[Any]], problems: Mapping[str, list[str | None]]
+) -> tuple[list[int], list[SkippedRow]]:
     """Places of the rows that can be used, and the others with the reason."""
-    columns = [column for column in task.columns if column.name in values]
+    reference = reference_column(task)
+    fits = KINDS[reference.kind].fits
     usable, skipped = [], []
     for place, row in enumerate(index):
-        reason = next((why for column in columns if (why := _unusable(column, values[column.name][place]))), None)
+        reason = next((found[place] for found in problems.values() if found[place]), None)
+        if reason is None and reference.name in values and values[reference.name][place] is not None:
+            inputs = {word: found[place] for word, found in values.items() if word != reference.name}
+            reason = fits(values[reference.name][place], inputs)
         if reason is None:
             usable.append(place)
         else:
-            shown = {column.name: _shown(values[column.name][place]) for column in columns}
-            skipped.append(SkippedRow(int(row), reason, shown))
+            skipped.append(SkippedRow(int(row), reason, {word: _shown(found[place]) for word, found in values.items()}))
     return usable, skipped
-
-
-def _unusable(column: Column, value: Any) -> str | None:
-    if value is None:
-        if not column.required:
-            return None
-        return f"{'missing' if column.kind == 'label' else 'empty'} {column.name}"
-    if isinstance(value, str):
-        return None
-    if column.kind == "texts" and isinstance(value, list):
-        if not all(isinstance(text, str) for text in value):
-            return f"{column.name} is not a list of texts"
-        return None if value else f"empty {column.name}"
-    return f"{column.name} is a {type(value).__name__}, not a text"
 
 
 def _shown(value: Any) -> Any:
@@ -228,7 +241,7 @@ def _ids(frame: pd.DataFrame, columns: Mapping[str, str | int]) -> tuple[list[st
     if column is None:
         return rows, 0
     wished = [
-        row if is_missing(value) else str(_label(_plain(value)))
+        row if is_missing(value) else _id(_plain(value))
         for row, value in zip(rows, frame[column].tolist(), strict=True)
     ]
     ids: list[str] = []
@@ -242,6 +255,11 @@ def _ids(frame: pd.DataFrame, columns: Mapping[str, str | int]) -> tuple[list[st
         seen.add(name)
         ids.append(name)
     return ids, sum(name != wish for name, wish in zip(ids, wished, strict=True))
+
+
+def _id(value: Any) -> str:
+    """Numbers as people write them: 1.0 is `1`."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _extras(frame: pd.DataFrame, columns: Mapping[str, str | int], places: Sequence[int]) -> dict[str, tuple[Any, ...]]:

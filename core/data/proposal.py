@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.data.kinds import KINDS
 from core.data.labels import LabelMatch, reconcile
 from core.records import Candidate
+from core.tasks.base import Task
 
 YOURS = "confirmed by you"
 
@@ -49,6 +51,7 @@ def label_tables(
     candidates: Sequence[Candidate],
     dataset_labels: Sequence[str],
     given: Mapping[str, Mapping[str, str]] | None = None,
+    task: Task | None = None,
 ) -> list[LabelTable]:
     """The labels of each candidate against those of the data.
 
@@ -57,14 +60,21 @@ def label_tables(
         dataset_labels: The label names of the rows.
         given: Candidate id → (model label → data set label), as a person decided. What does not fit these rows or
             this model any more is passed over, and what would be matched anyway keeps its own reason.
+        task: Says which names are compared: entity types instead of tags, say. None: all as they are.
     """
     given = given or {}
-    return [_table(candidate, dataset_labels, given.get(candidate.id, {})) for candidate in candidates]
+    wanted = task.wanted_labels(dataset_labels) if task else dataset_labels
+    known = task.known_labels if task else tuple
+    return [
+        _table(replace(candidate, labels=known(candidate.labels)), wanted, given.get(candidate.id, {}))
+        for candidate in candidates
+    ]
 
 
-def label_counts(references: Sequence[Any]) -> dict[str, int]:
+def label_counts(references: Sequence[Any], kind: str = "label") -> dict[str, int]:
     """Label → rows that carry it, the most frequent first; equal counts by name."""
-    return dict(sorted(Counter(references).items(), key=lambda item: (-item[1], str(item[0]))))
+    counts = Counter(name for reference in references for name in dict.fromkeys(KINDS[kind].names(reference)))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _table(candidate: Candidate, dataset_labels: Sequence[str], given: Mapping[str, str]) -> LabelTable:

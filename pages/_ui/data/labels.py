@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from core import registry
 from core.analysis.wording import enumerate_words, model_names
 from core.data import label_counts, label_tables
 from core.export.text import markdown
+from core.tasks.base import reference_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +27,7 @@ _AMBER = "background-color: rgba(230, 159, 0, 0.22)"
 def names(rows: Loaded, kept: Mapping[str, str], key: str) -> dict[str, str]:
     """How many rows each label has, and another name for it where its own says nothing: value → name."""
     declared = {name: value for value, name in rows.spec.labels.items()}
-    counts = label_counts(rows.evalset.references)
+    counts = label_counts(rows.evalset.references, reference_column(registry.task(rows.evalset.task)).kind)
     values = [declared.get(label, label) for label in counts]
     before = [kept.get(value, label) for value, label in zip(values, counts, strict=True)]
     table = pd.DataFrame({"Value": values, "Rows": list(counts.values()), "Name": before})
@@ -54,7 +56,9 @@ def match(selection: Selection, candidates: Sequence[Candidate], dataset_labels:
     """What each candidate's labels stand for, with what was confirmed on this page."""
     key = f"labels_of_{selection.id}"
     given = st.session_state.get(key, selection.labels)
-    tables = label_tables(candidates, dataset_labels, given)
+    task = registry.task(str(selection.task))
+    tables = label_tables(candidates, dataset_labels, given, task)
+    dataset_labels = task.wanted_labels(dataset_labels)
     titles = model_names([candidate.id for candidate in candidates])
     st.markdown(_in_words(tables, len(dataset_labels)))
     _matrix(tables, titles, dataset_labels)

@@ -1,0 +1,219 @@
+"""How the cells of a column are read: one way for each kind of value (`core.tasks.base.Kind`).
+
+A reader takes one cell and gives the value, or raises ValueError with what is wrong in half a sentence: "is a list, not
+a text". A cell that says nothing (`None`) is `empty`, unless its kind takes that for an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.data import files
+from core.data.answers import answer, listed
+from core.tasks.tags import OUTSIDE, entity_types, split_labels
+
+NOTHING = object()
+"""What `KindReader.empty` is where a cell must say something."""
+MISSING_LABELS = frozenset({"nan", "null", "<na>"})
+"""What programs write for a missing value; `none` and `na` are labels that people use."""
+IGNORED_PIXEL = "255"
+"""The class number of pixels about which a mask says nothing, as data sets for segmentation have it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading a cell needs to know besides the cell."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Value in the file → label name."""
+    folder: Path | None = None
+    """Where files lie that cells name; None where cells may name none."""
+
+
+@dataclass(frozen=True)
+class KindReader:
+    """One kind of value."""
+
+    read: Callable[[Any, Reading], Any]
+    """A cell, as plain Python values; never None. A ValueError without words says that it holds nothing."""
+    empty: Any = NOTHING
+    """What a cell stands for that says nothing."""
+    names: Callable[[Any], Iterable[str]] = lambda value: ()
+    """The labels that a reference carries."""
+    fits: Callable[[Any, Mapping[str, Any]], str | None] = lambda value, row: None
+    """Why a reference does not go with the row's inputs; None where it does."""
+    stratified: bool = False
+    """Whether a sample can keep the shares of the labels."""
+
+
+def label_names(kind: str, references: Iterable[Any]) -> tuple[str, ...]:
+    """The label names that references carry, sorted; empty for kinds without labels."""
+    return tuple(sorted({name for reference in references for name in KINDS[kind].names(reference)}))
+
+
+def _text(cell: Any, reading: Reading) -> str:
+    if not isinstance(cell, str):
+        raise ValueError(f"is a {type(cell).__name__}, not a text")
+    return cell
+
+
+def _texts(cell: Any, reading: Reading) -> str | list[str]:
+    if isinstance(cell, str):
+        return cell
+    found = [text for text in cell if text is not None and text != ""] if isinstance(cell, list) else None
+    if found is None:
+        raise ValueError(f"is a {type(cell).__name__}, not a text")
+    if not all(isinstance(text, str) for text in found):
+        raise ValueError("is not a list of texts")
+    if not any(text.strip() for text in found):
+        raise ValueError("")
+    return [text for text in found if text.strip()]
+
+
+def _words(cell: Any, reading: Reading) -> list[str]:
+    cell = listed(cell)
+    words = cell.split() if isinstance(cell, str) else cell
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError("is not a list of words")
+    if not words:
+        raise ValueError("holds no words")
+    return words
+
+
+def _label(cell: Any, reading: Reading) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    if not isinstance(cell, str | int | float):
+        raise ValueError(f"is a {type(cell).__name__}, not a text")
+    text = str(cell).strip()
+    # -1 is how the Hub marks a row whose class is not published.
+    if text.casefold() in MISSING_LABELS or (text == "-1" and reading.names and "-1" not in reading.names):
+        raise ValueError("")
+    return reading.names.get(text, text)
+
+
+def _labels(cell: Any, reading: Reading) -> list[str]:
+    found = answer("labels", cell, reading.names)
+    if found is None:
+        raise ValueError(f"is a {type(cell).__name__}, not a list of labels")
+    return list(found)
+
+
+def _tags(cell: Any, reading: Reading) -> list[str]:
+    """The tags under their names; a type that is named `O` is none. Class numbers have names as whole tags."""
+    found = answer("tags", cell, {})
+    if not found:
+        raise ValueError("is not a list of tags")
+    split = split_labels(list(dict.fromkeys(found)))
+    return [_named_tag(tag, *split[tag], reading.names) for tag in found]
+
+
+def _named_tag(tag: str, prefix: str, kind: str, names: Mapping[str, str]) -> str:
+    if tag in names:
+        return names[tag]
+    name = names.get(kind)
+    if name is None:
+        return tag
+    return OUTSIDE if name == OUTSIDE else f"{prefix}-{name}"
+
+
+def _answers(cell: Any, reading: Reading) -> list[str]:
+    """Accepted answers, each once: `{"text": […]}` as in SQuAD, a list, or one text."""
+    cell = listed(cell)
+    if isinstance(cell, Mapping):
+        cell = cell.get("text", [])
+    if isinstance(cell, str):
+        cell = [cell] if cell.strip() else []
+    if isinstance(cell, list) and all(isinstance(one, Mapping) for one in cell):
+        cell = [one.get("text") for one in cell]
+    if not isinstance(cell, list) or not all(isinstance(one, str) for one in cell):
+        raise ValueError("is not a list of texts")
+    return list(dict.fromkeys(cell))
+
+
+def _number(cell: Any, reading: Reading) -> float:
+    found = answer("number", cell, {})
+    if found is None:
+        raise ValueError(f"is {cell!r}, not a number")
+    return float(found)
+
+
+def _boxes(cell: Any, reading: Reading) -> list[dict[str, Any]]:
+    """Boxes with labels, or COCO's parallel lists, whose boxes are left, top, width, height."""
+    cell = listed(cell)
+    if isinstance(cell, Mapping):
+        cell = _from_coco(cell)
+    if not isinstance(cell, list):
+        raise ValueError("is not a list of boxes")
+    return [_box(one, reading.names) for one in cell]
+
+
+def _from_coco(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
+    boxes = cell.get("bbox", [])
+    keys = ("category", "categories", "label", "labels", "category_id")
+    names: Sequence[Any] = next((cell[key] for key in keys if key in cell), [])
+    if len(boxes) != len(names):
+        raise ValueError(f"has {len(boxes)} boxes and {len(names)} labels")
+    return [
+        {"label": name, "box": [left, top, left + width, top + height]}
+        for name, (left, top, width, height) in zip(names, boxes, strict=True)
+    ]
+
+
+def _box(one: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    corners = one.get("box") if isinstance(one, Mapping) else None
+    if not isinstance(corners, list) or len(corners) != 4 or "label" not in one:
+        raise ValueError("has a box without `label` or `box: [left, top, right, bottom]`")
+    left, top, right, bottom = map(float, corners)
+    if not (left <= right and top <= bottom):
+        raise ValueError(f"has a box whose right or bottom edge comes first: {corners}")
+    label = str(one["label"])
+    return {"label": names.get(label, label), "box": [left, top, right, bottom]}
+
+
+def _mask(cell: Any, reading: Reading) -> dict[str, Any]:
+    """A picture of class numbers as runs of labels, row by row."""
+    import numpy as np
+
+    if isinstance(cell, Mapping) and {"size", "runs"} <= cell.keys():
+        return dict(cell)
+    pixels = files.class_numbers(files.image(cell, reading.folder)["file"])
+    flat = pixels.ravel()
+    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
+    lengths = np.diff(np.r_[starts, flat.size])
+    named: dict[str, str | None] = {
+        str(number): reading.names.get(str(number), str(number)) for number in np.unique(flat).tolist()
+    }
+    if IGNORED_PIXEL not in reading.names:
+        names[IGNORED_PIXEL] = None
+    runs = [
+        [names[str(number)], length] for number, length in zip(flat[starts].tolist(), lengths.tolist(), strict=True)
+    ]
+    return {"size": list(pixels.shape), "runs": runs}
+
+
+def _as_many_as_words(tags: Sequence[str], row: Mapping[str, Any]) -> str | None:
+    words = next((value for value in row.values() if isinstance(value, list)), tags)
+    return None if len(words) == len(tags) else f"{len(tags)} tags for {len(words)} words"
+
+
+KINDS: Mapping[str, KindReader] = {
+    "text": KindReader(_text),
+    "words": KindReader(_words),
+    "image": KindReader(lambda cell, reading: files.image(cell, reading.folder)),
+    "audio": KindReader(lambda cell, reading: files.audio(cell, reading.folder)),
+    "label": KindReader(_label, names=lambda label: (label,), stratified=True),
+    "labels": KindReader(_labels, empty=[], names=lambda labels: labels),
+    "tags": KindReader(_tags, names=lambda tags: entity_types(list(dict.fromkeys(tags))), fits=_as_many_as_words),
+    "answers": KindReader(_answers, empty=[]),
+    "texts": KindReader(_texts),
+    "transcript": KindReader(_text),
+    "number": KindReader(_number),
+    "word": KindReader(_text),
+    "continuation": KindReader(_texts),
+    "boxes": KindReader(_boxes, empty=[], names=lambda boxes: (box["label"] for box in boxes)),
+    "mask": KindReader(_mask, names=lambda mask: (name for name, _ in mask["runs"] if name is not None)),
+}
