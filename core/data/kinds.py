@@ -188,9 +188,9 @@ def _mask(cell: Any, reading: Reading) -> dict[str, Any]:
         str(number): reading.names.get(str(number), str(number)) for number in np.unique(flat).tolist()
     }
     if IGNORED_PIXEL not in reading.names:
-        names[IGNORED_PIXEL] = None
+        named[IGNORED_PIXEL] = None
     runs = [
-        [names[str(number)], length] for number, length in zip(flat[starts].tolist(), lengths.tolist(), strict=True)
+        [named[str(number)], length] for number, length in zip(flat[starts].tolist(), lengths.tolist(), strict=True)
     ]
     return {"size": list(pixels.shape), "runs": runs}
 
