@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import copy
 from itertools import pairwise
 from pathlib import Path
@@ -205,3 +206,41 @@ def test_the_exported_function_reads_long_contexts_and_stays_silent_as_the_trial
         wanted = [one["answer"] for one in tiny.predict(session(), TASK, rows, context, 1)]
         settings = tiny.script_settings(TASK, context)
         assert [TASK.script(session().model, tokenizer(), row, settings) for row in rows] == wanted
+
+
+def test_a_model_that_knows_the_answers_of_squad_gives_them(shared: Path) -> None:
+    from transformers import AutoTokenizer
+
+    processor = AutoTokenizer.from_pretrained(shared / "models/minilm-l6-sst2")
+    articles = json.loads((shared / "data/question-answering/squad_v1.1/dev-v1.1.json").read_text())["data"]
+    asked = [
+        ({"question": one["question"], "context": paragraph["context"]}, one["answers"][0])
+        for paragraph in articles[0]["paragraphs"]
+        for one in paragraph["qas"]
+    ]
+    context = tiny.context(TASK, options={"max_length": 128, "doc_stride": 40, "max_answer_tokens": 40})
+    encoded, answered, whole = TASK.encode(processor, [row for row, _ in asked], context), [], []
+    for pieces, (_, answer) in zip(encoded, asked, strict=True):
+        spans = [_tokens(piece, answer["answer_start"], answer["text"]) for piece in pieces]
+        logits = tuple(_knowing(piece, span) for piece, span in zip(pieces, spans, strict=True))
+        answered.append(Answered(pieces, logits))
+        whole.append(any(spans))
+    found = TASK.decode(processor, answered, context)
+    for one, (_, answer), known in zip(found, asked, whole, strict=True):
+        assert not known or (one["answer"], one["start"]) == (answer["text"], answer["answer_start"])
+    assert np.mean(whole) > 0.98, "few answers of SQuAD begin or end within a token"
+    assert max(map(len, encoded)) > 2
+
+
+def _tokens(piece: Piece, start: int, text: str) -> tuple[int, int] | None:
+    """The first and last token of an answer, where both stand in this window."""
+    starts, ends = piece.notes.offsets.T
+    first, last = np.flatnonzero(starts == start), np.flatnonzero(ends == start + len(text))
+    return (int(first[0]), int(last[0])) if len(first) and len(last) else None
+
+
+def _knowing(piece: Piece, span: tuple[int, int] | None) -> np.ndarray:
+    logits = np.zeros((2, piece.length), dtype=np.float32)
+    if span:
+        logits[[0, 1], [piece.notes.first + span[0], piece.notes.first + span[1]]] = 9
+    return logits
