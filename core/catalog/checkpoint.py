@@ -95,14 +95,19 @@ def label_names(config: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A JSON configuration. Raises RefusedModel where it is not a JSON object."""
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises RefusedModel where it cannot be read."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RefusedModel(
             f"{path.name} cannot be read: {error}", "The checkpoint is damaged: save or download it again."
         ) from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A JSON configuration. Raises RefusedModel where it is not a JSON object."""
+    config = read_json(path)
     if not isinstance(config, dict):
         raise RefusedModel(
             f"{path.name} is not a JSON object.", "The checkpoint is damaged: save or download it again."
@@ -164,7 +169,8 @@ def origins(reported: Iterable[str], computed: Iterable[str]) -> dict[str, str]:
 def refusal(folder: Path, names: Iterable[str]) -> str | None:
     """Why the checkpoint in a folder is refused, by its file names and configurations; None where nothing is."""
     files = list(names)
-    configs = [read_config(folder / name) for name in sorted(files) if safety.is_config(name)]
+    # Not all are objects: sentence-transformers lists its training data in data_config.json.
+    configs = [read_json(folder / name) for name in sorted(files) if safety.is_config(name)]
     return safety.check_files(files) or next(filter(None, map(safety.check_config, configs)), None)
 
 

@@ -56,8 +56,8 @@ def check_tags(tags: Iterable[str]) -> str | None:
     return None if "safetensors" in found else f"No safetensors weights: {_PICKLE_RULE}"
 
 
-def check_config(config: Mapping[str, Any]) -> str | None:
-    """Why a model with this configuration is refused; None where nothing stands against it."""
+def check_config(config: Any) -> str | None:
+    """Why a model with this configuration, as JSON holds it, is refused; None where nothing stands against it."""
     for path, key, value in _walk(config):
         if key == "auto_map":
             return f"Remote code: its configuration names Python code of the repository ({path} = {value!r:.80})."

@@ -26,6 +26,15 @@ def test_a_checkpoint_is_described_by_its_card_its_configuration_and_its_headers
     assert model.blocked is None
 
 
+def test_a_list_among_the_configurations_is_checked_like_the_others(tmp_path: Path):
+    make_checkpoint(tmp_path / "mine")
+    listed = tmp_path / "mine" / "data_config.json"
+    listed.write_text(json.dumps([{"name": "reddit", "weight": 3}]))
+    assert FolderCatalog(tmp_path).describe("mine").blocked is None
+    listed.write_text(json.dumps([{"auto_map": {"AutoModel": "code.Model"}}]))
+    assert "Remote code" in (FolderCatalog(tmp_path).describe("mine").blocked or "")
+
+
 def test_ids_are_paths_below_the_root_at_most_three_levels_deep(tmp_path: Path):
     for place in ("one", "org/two", "a/b/three", "a/b/c/four", ".hidden/five", "one/inner"):
         make_checkpoint(tmp_path / place)
