@@ -6,8 +6,9 @@ import pytest
 
 from core import registry
 from core.engine import quality
-from core.engine.backends.pytorch import BACKEND, TorchSession, is_out_of_memory
+from core.engine.backends.pytorch import BACKEND, TorchSession
 from core.engine.backends.torch_devices import Cpu
+from core.engine.backends.torch_loading import is_out_of_memory
 from core.engine.events import Rows
 from core.errors import TrialFailed
 from core.records import Protocol, Variant

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from core.engine import environment
 from core.records import Variant
 from core.tasks.base import Context, Piece, Task
 
@@ -43,6 +44,10 @@ class Backend(Protocol):
     title: str
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
+    quantizations: tuple[str | None, ...]
+    """What `Variant.quantization` may be; None among them where the runtime takes weights as they are."""
+    packages: tuple[str, ...]
+    """What it needs besides requirements.txt, as pip takes it: `onnxruntime==1.31.1`."""
 
     def unsupported(self, variant: Variant) -> str | None:
         """Why this machine cannot run the variant, in a sentence; None where it can. Cheap: imports no runtime."""
@@ -55,3 +60,28 @@ class Backend(Protocol):
     def load(self, folder: Path, task: Task, variant: Variant) -> Session:
         """Load a checkpoint from a local folder. Raises TrialFailed (kinds `load`, `unsupported`, `out_of_memory`)."""
         ...
+
+
+def obstacle(backend: Backend, variant: Variant) -> str | None:
+    """What every backend asks of a variant: that it knows its words, that the device and the packages are here."""
+    name = backend.name
+    if variant.device not in backend.devices:
+        return f"The backend {name} knows no device {variant.device!r}, only {', '.join(backend.devices)}."
+    if variant.dtype not in backend.dtypes:
+        return f"The backend {name} knows no dtype {variant.dtype!r}, only {', '.join(backend.dtypes)}."
+    if variant.quantization not in backend.quantizations:
+        return _quantization_obstacle(backend, variant.quantization)
+    found = environment.devices()
+    if variant.device not in {one.name for one in found}:
+        return f"This machine has no {variant.device} device; found {', '.join(one.title for one in found)}."
+    missing = [pin for pin in backend.packages if environment.version(pin.partition("==")[0]) is None]
+    return f"{backend.title} is not installed: pip install {' '.join(missing)}" if missing else None
+
+
+def _quantization_obstacle(backend: Backend, quantization: str | None) -> str:
+    known = ", ".join(filter(None, backend.quantizations))
+    if not known:
+        return f"The backend {backend.name} does not quantize; the variant asks for {quantization!r}."
+    if quantization is None:
+        return f"The backend {backend.name} only runs quantized: {known}."
+    return f"The backend {backend.name} knows no quantization {quantization!r}, only {known}."
