@@ -21,7 +21,7 @@ class Accuracy(Summed):
 
     Of several labels per row, all must be right and none too many: scikit-learn's subset accuracy.
 
-    Statistics, shape (n, 2): whether the answer equals the reference, and 1.
+    Statistics, shape (n, 2): whether the answer equals the reference, and 1; both are 0 where a row has none.
     """
 
     title: str
@@ -44,6 +44,7 @@ class Accuracy(Summed):
 
         statistics = np.ones((len(predictions), 2), dtype=np.int8)
         statistics[:, 0] = [one["answer"] == wanted for one, wanted in zip(predictions, references, strict=True)]
+        statistics[:, 1] = [wanted is not None for wanted in references]
         return statistics
 
     def value(self, totals: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> NDArray[np.float64]:

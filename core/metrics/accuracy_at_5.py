@@ -65,7 +65,7 @@ class LabelAmongFive(AccuracyAt5):
 
 
 class WordAmongFive(AccuracyAt5):
-    """By the five words that the model holds likeliest, in its own order."""
+    """By the five words that the model holds likeliest, in its own order; a row without a word does not count."""
 
     kinds = ("word",)
     needs = ("ranked",)
@@ -84,6 +84,7 @@ class WordAmongFive(AccuracyAt5):
         statistics[:, 0] = [
             wanted in prediction["ranked"][:FIVE] for prediction, wanted in zip(predictions, references, strict=True)
         ]
+        statistics[:, 1] = [wanted is not None for wanted in references]
         return statistics
 
 

@@ -30,7 +30,7 @@ In an `EvalSet`, and as the `answer` of a prediction:
     texts         str, or list of str               answer: str
     transcript    str                               answer: str
     number        float                             answer: float
-    word          str                               answer: str, and `ranked`: the five likeliest
+    word          str, or None                      answer: str, and `ranked`: the five likeliest
     continuation  str, list of str, or None         answer: str, and `nll` (nats), `tokens`, `bytes` of the likelihood
     boxes         list of {"label", "box": [left, top, right, bottom] in pixels}   answer: the same with "score"
     mask          {"size": [height, width], "runs": [[label or None, pixels], …] row by row}   answer: the same

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import TrialFailed
+from core.metrics.scoring import values
 from core.tasks.base import Answered, Piece
 from core.tasks.fill_mask import TASK, Hidden
 from tests.tasks import tiny
@@ -89,6 +90,15 @@ def test_without_a_metric_that_reads_it_no_likelihood_is_computed() -> None:
     found = tiny.predict(session(), TASK, rows, context, 4)
     assert found[0].keys() == {"answer", "score", "ranked"}
     assert found[1] == found[2] == {"answer": "", "score": 0.0, "ranked": []}
+
+
+def test_texts_without_a_right_word_count_in_no_accuracy() -> None:
+    found = tiny.predict(session(), TASK, [{"text": "w1 ___"}, {"text": "w1 w2"}], tiny.context(TASK), 2)
+    names = ("accuracy", "accuracy_at_5", "pseudo_perplexity")
+    scores = values(TASK, names, {}, (), found, [None, None])
+    assert (scores["accuracy"], scores["accuracy_at_5"]) == (None, None)
+    assert scores["pseudo_perplexity"] > 1
+    assert values(TASK, names, {}, (), found, [found[0]["answer"], None])["accuracy"] == 1
 
 
 def test_an_empty_text_has_no_tokens() -> None:
