@@ -16,6 +16,7 @@ import pytest
 from core import registry
 from core.analysis import views
 from core.analysis.answer import shipped
+from core.analysis.live import live
 from core.analysis.ranking import choose
 from core.analysis.report import report
 from core.analysis.summary import analyse
@@ -149,6 +150,7 @@ def test_beside_a_model_nothing_is_made_up_for_what_was_not_measured(store, tmp_
     assert theirs["latency_ms"] == {}
     assert theirs["memory_mb"] == {"peak": None, "model": None}
     assert theirs["throughput"]["rows_per_second"] is None
+    assert live["error"] is None, live["error"]
     assert live["latency_ms"]["1"]["p50"] > 0
     assert theirs["meets_limits"]
     assert {"p95 latency not measured", "memory not known", "licence not known"} <= set(theirs["limits_unknown"])
@@ -202,6 +204,7 @@ def test_a_local_module_scores_the_trials_of_a_run(store, tmp_path):
     document = report(store.run(run))
     assert document["winner"] == document["trials"][0]["trial"]
     assert document["pairs"][0]["p"] < 0.05
+    assert [row.trial for row in live(store.run(run))] == [trial["trial"] for trial in document["trials"]]
 
 
 def test_the_plan_names_the_file_pinned_by_its_content_and_comes_back_from_yaml(tmp_path):
