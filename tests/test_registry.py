@@ -80,7 +80,7 @@ def test_a_task_and_a_metric_in_one_new_file_each_are_found(folder: Path) -> Non
     (folder / "toy_task.py").write_text(TASK)
     (folder / "toy_metric.py").write_text(METRIC)
     task = registry.task("shouting")
-    assert list(registry.metrics_of(task))[0] == "loudness"
+    assert next(iter(registry.metrics_of(task))) == "loudness"
     assert values(task, ["loudness"], {}, (), [{"answer": "HEY"}, {"answer": "hm"}], ["HEY", "HM"]) == {"loudness": 0.5}
 
 

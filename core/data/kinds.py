@@ -155,11 +155,12 @@ def _from_coco(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
     boxes = cell.get("bbox", [])
     keys = ("category", "categories", "label", "labels", "category_id")
     names: Sequence[Any] = next((cell[key] for key in keys if key in cell), [])
+    crowds = cell.get("iscrowd") or cell.get("is_crowd") or [False] * len(boxes)
     if len(boxes) != len(names):
         raise ValueError(f"has {len(boxes)} boxes and {len(names)} labels")
     return [
-        {"label": name, "box": [left, top, left + width, top + height]}
-        for name, (left, top, width, height) in zip(names, boxes, strict=True)
+        {"label": name, "box": [left, top, left + width, top + height], "crowd": bool(crowd)}
+        for name, (left, top, width, height), crowd in zip(names, boxes, crowds, strict=True)
     ]
 
 
@@ -171,7 +172,8 @@ def _box(one: Any, names: Mapping[str, str]) -> dict[str, Any]:
     if not (left <= right and top <= bottom):
         raise ValueError(f"has a box whose right or bottom edge comes first: {corners}")
     label = str(one["label"])
-    return {"label": names.get(label, label), "box": [left, top, right, bottom]}
+    box = {"label": names.get(label, label), "box": [left, top, right, bottom]}
+    return {**box, "crowd": True} if one.get("crowd") else box
 
 
 def _mask(cell: Any, reading: Reading) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def parse(data: Any, base: Path | None = None) -> Plan:
         variants=_variants(plan) or (Variant(),),
         metrics=_metrics(plan, task, base),
         options={name: _option(plan, name, options[name]) for name in plan.given(options) if plan.has(name)},
-        protocol=_protocol(plan),
+        protocol=_protocol(plan, task),
         limits=_limits(plan, minima),
     )
 
@@ -180,13 +180,14 @@ def _option(plan: Fields, name: str, option: Option) -> Any:
     value = plan.raw(name)
     if option.choices and value not in option.choices:
         raise PlanError(f"{name} is {value!r}.", suggestion(str(value), [str(choice) for choice in option.choices]))
-    if value is not None and not isinstance(value, str | int | float):
-        raise PlanError(f"{name} must be a plain value; found {value!r}.")
+    kinds = int | float if option.kind == "number" else str | int | float
+    if value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and not option.choices)):
+        raise PlanError(f"{name} must be {'a number' if option.kind == 'number' else 'a name'}; found {value!r}.")
     return value
 
 
-def _protocol(plan: Fields) -> Protocol:
-    usual = Protocol()
+def _protocol(plan: Fields, task: Task) -> Protocol:
+    usual = Protocol(max_new_tokens=task.max_new_tokens)
     quality = Fields("quality", plan.raw("quality") or {}, QUALITY)
     latency = Fields("latency", plan.raw("latency") or {}, LATENCY)
     generation = Fields("generation", plan.raw("generation") or {}, GENERATION)

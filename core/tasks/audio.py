@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import TrialFailed
 from core.options import Option
+from core.records import Protocol
 from core.tasks import media, shapes
 from core.tasks.base import Answered, Column, Context, Piece
 
@@ -65,6 +66,7 @@ class AudioTask:
     optional_weights: tuple[str, ...] = ()
     labelled = False
     generates = False
+    max_new_tokens = Protocol().max_new_tokens
     unit = "second of audio"
     rows_at_once = 64
     right_at = 1.0

@@ -83,6 +83,7 @@ class AutomaticSpeechRecognition(AudioTask):
     auto_classes = ("AutoModelForCTC", "AutoModelForSpeechSeq2Seq")
     processor_class = "AutoProcessor"
     generates = True
+    max_new_tokens = 256
     options: Mapping[str, Option] = {
         "language": Option(None, help="Spoken language, for models of many languages; they guess it where it is null."),
         "speech_task": Option(

@@ -94,7 +94,7 @@ class Context:
     """The task's options, complete."""
     needs: frozenset[str] = frozenset({"answer"})
     """Keys of a prediction that the chosen metrics read: what none of them reads need not be computed."""
-    protocol: MeasuringProtocol = MeasuringProtocol()
+    protocol: MeasuringProtocol = field(default_factory=MeasuringProtocol)
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,8 @@ class Task(Protocol):
     """Whether the model's labels must be reconciled with others."""
     generates: bool
     """Whether predictions are generated token by token."""
+    max_new_tokens: int
+    """How many of them at most, where the plan does not say."""
     unit: str
     """What throughput counts besides rows, singular: "token"."""
     rows_at_once: int

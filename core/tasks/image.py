@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import TrialFailed
 from core.options import Option
+from core.records import Protocol
 from core.tasks import media, shapes
 from core.tasks.base import Answered, Column, Context, Piece
 
@@ -30,6 +31,7 @@ class ImageTask:
     optional_weights: tuple[str, ...] = ()
     labelled = True
     generates = False
+    max_new_tokens = Protocol().max_new_tokens
     unit = "image"
     rows_at_once = 64
     right_at = 1.0

@@ -70,6 +70,7 @@ class ObjectDetection(ImageTask):
         "score_threshold": Option(
             0.0,
             help="Boxes that are less sure are dropped. mAP weighs boxes by their scores: anything above 0 lowers it.",
+            kind="number",
         )
     }
     script = staticmethod(predict)

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import TrialFailed
 from core.options import Option
+from core.records import Protocol
 from core.tasks.base import Answered, Piece, Prediction
 
 UNLIMITED = 1_000_000
@@ -23,6 +24,7 @@ class TextTask:
     optional_weights: tuple[str, ...] = ()
     labelled = False
     generates = False
+    max_new_tokens = Protocol().max_new_tokens
     unit = "token"
     rows_at_once = 50_000
     right_at = 1.0

@@ -84,7 +84,7 @@ def _typed(title: str, option: Option, start: Any, key: str) -> Any:
 
 def protocol(selection: Selection, task: Task, before: Plan | None) -> Protocol:
     """How the numbers are taken."""
-    start = before.protocol if before else Protocol()
+    start = before.protocol if before else Protocol(max_new_tokens=task.max_new_tokens)
     sizes = st.multiselect(
         "Latency at batch sizes",
         sorted({*BATCH_SIZES, *start.latency_batch_sizes}),
