@@ -31,9 +31,8 @@ def selection(store: Store, tmp_path: Path) -> str:
         (tmp_path / name).write_text("\n".join(lines) + "\n")
         store.add_candidate(selection.id, open_catalog(stored.SOURCE).describe(str(tmp_path / name)))
     candidates = tuple(PlanCandidate(str(tmp_path / name), stored.SOURCE) for name in answers)
-    prepared = prepare(
-        Plan("text-classification", DatasetSpec(path=str(TICKETS), sample=Sample(80)), candidates, metrics=("accuracy",))
-    )
+    dataset = DatasetSpec(path=str(TICKETS), sample=Sample(80))
+    prepared = prepare(Plan("text-classification", dataset, candidates, metrics=("accuracy",)))
     store.save_evalset(prepared.evalset)
     store.save_selection(replace(selection, dataset=prepared.plan.dataset, evalset=prepared.evalset.id))
     store.submit(prepared, selection.id)
