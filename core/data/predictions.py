@@ -8,17 +8,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.data.answers import answer, class_order, class_probabilities
+from core.data.answers import answer, class_order, class_probabilities, listed
 from core.data.delimited import decode
 from core.data.evalset import ID_COLUMNS
 from core.data.kinds import KINDS, Reading
+from core.data.line_formats import split_lines
 from core.data.readers import ENDINGS
+from core.data.readers import ending as ending_of
 from core.data.source import read_file
-from core.data.table import MAX_FILE_BYTES, Table, check_bytes, check_rows, is_missing
+from core.data.table import Table, check_rows, is_missing, read_bytes, unpack
 from core.errors import DatasetMismatch, UnreadableFile
 from core.tasks.base import reference_column
 
@@ -67,22 +69,17 @@ def read_answers(path: Path, task: Task, reader: str | None = None) -> Table:
     Raises:
         UserError: As `read_file` says.
     """
-    kind, ending = reference_column(task).kind, path.suffix.lower()
-    if reader is None and ending == ".npy":
-        return _read_array(path)
-    if reader is None and ending == ".json":
-        content = _json(path)
-        if by_id := _answers_by_id(content):
-            return _table(path, {"id": list(by_id), "prediction": list(by_id.values())})
-        reader = "squad" if kind == "answers" and _is_squad(content) else None
-    if reader not in (None, "paragraphs") or ending in ENDINGS:
+    ending = ending_of(path)
+    if reader is None and ending == ".json" and (by_id := _answers_by_id(path)):
+        return _table(path, {"id": list(by_id), "prediction": list(by_id.values())})
+    if reader not in (None, "paragraphs") or ENDINGS.get(ending, "lines") != "lines":
         return read_file(path, reader)
     text = _text(path)
     if reader == "paragraphs":
         return _table(path, {"references": paragraphs(text)})
-    if kind == "tags" and re.search(r"\n\s*\n", text.strip()):
+    if reference_column(task).kind == "tags" and re.search(r"\n\s*\n", text.strip()):
         return read_file(path, "conll")
-    return _table(path, {"prediction": text.removesuffix("\n").split("\n")})
+    return _table(path, {"prediction": split_lines(text)})
 
 
 def join(
@@ -132,59 +129,28 @@ def join(
 
 def paragraphs(text: str) -> list[list[str]]:
     """Lines that stand together, where blank lines part them: the references of one row each."""
-    blocks = re.split(r"\n\s*\n", text.strip())
-    return [[line.strip() for line in block.split("\n")] for block in blocks]
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        check_bytes(path.stat().st_size, f"{path.name!r}", MAX_FILE_BYTES)
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UnreadableFile(f"There is no file {str(path)!r}.", "Check the path.") from None
-    except OSError as error:
-        raise UnreadableFile(f"{str(path)!r} cannot be read: {error.strerror}.", "Give a file you may read.") from None
+    lines = (line.strip() for line in split_lines(text))
+    return [list(block) for filled, block in groupby(lines, key=bool) if filled]
 
 
 def _text(path: Path) -> str:
     try:
-        text, _ = decode(_bytes(path))
+        text, _ = decode(unpack(read_bytes(path)))
     except UnreadableFile as error:
         raise UnreadableFile(f"{path.name}: {error.message}", error.hint) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
 
 
-def _json(path: Path) -> Any:
+def _answers_by_id(path: Path) -> Mapping[str, Any] | None:
+    """`{id: answer}`, as the scorers of SQuAD take it; None where the file holds something else."""
     try:
-        return json.loads(_bytes(path))
+        content = json.loads(unpack(read_bytes(path)))
     except (ValueError, RecursionError):
         return None  # the reader says what is wrong
-
-
-def _answers_by_id(content: Any) -> Mapping[str, Any] | None:
-    """`{id: answer}`, as the scorers of SQuAD take it; None where the JSON is a table."""
     if not isinstance(content, dict) or any(isinstance(value, dict) for value in content.values()):
         return None
     lengths = {len(value) if isinstance(value, list) else None for value in content.values()}
     return content if lengths == {None} or (None not in lengths and len(lengths) > 1) else None
-
-
-def _is_squad(content: Any) -> bool:
-    rows = content.get("data") if isinstance(content, dict) else None
-    return isinstance(rows, list) and all(isinstance(row, dict) and "paragraphs" in row for row in rows)
-
-
-def _read_array(path: Path) -> Table:
-    """Class numbers (n,), or probabilities (n, classes), as NumPy saves them."""
-    import numpy as np
-
-    try:
-        array = np.load(BytesIO(_bytes(path)), allow_pickle=False)
-    except ValueError as error:
-        raise UnreadableFile(f"{path.name}: the array cannot be read: {error}.", "Save it with numpy.save.") from None
-    if array.ndim not in (1, 2) or not len(array):
-        raise UnreadableFile(f"{path.name}: the array has the shape {array.shape}.", "Give (n,) or (n, classes).")
-    return _table(path, {"prediction" if array.ndim == 1 else "probabilities": array.tolist()})
 
 
 def _table(path: Path, columns: Mapping[str, list[Any]]) -> Table:
@@ -192,7 +158,7 @@ def _table(path: Path, columns: Mapping[str, list[Any]]) -> Table:
 
     check_rows(max(map(len, columns.values())))
     frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
-    return Table(frame, header=True, revision=sha256(_bytes(path)).hexdigest())
+    return Table(frame, header=True, revision=sha256(read_bytes(path)).hexdigest())
 
 
 # --- columns -------------------------------------------------------------------------------------------------------
@@ -246,8 +212,11 @@ def _predictions(
     others = {name for name in (probabilities, find_column(frame, columns.get("id"), ID_COLUMNS)) if name is not None}
     column = _answer_column(task, table, columns.get("prediction"), others)
     order = class_order(evalset.labels, labels)
-    cells = frame[column].tolist() if column is not None else [None] * len(frame)
-    chances = frame[probabilities].tolist() if probabilities is not None and evalset.labels else [None] * len(frame)
+    nothing = [None] * len(frame)
+    cells = frame[column].tolist() if column is not None else nothing
+    chances = frame[probabilities].tolist() if probabilities is not None and evalset.labels else nothing
+    if kind == "label" and any(isinstance(listed(cell), list) for cell in cells):  # an array (n, classes)
+        cells, chances, column = nothing, cells, None
     said: list[Prediction | None] = []
     for cell, chance in zip(cells, chances, strict=True):
         shares = class_probabilities(chance, order)

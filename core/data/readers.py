@@ -1,28 +1,23 @@
-"""The formats a file can have. A reader is a function from bytes to a frame; READERS is their table."""
+"""The formats a file can have. A reader is a function from bytes to rows; READERS is their table.
+
+Formats of several files are in `folders.py`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from core.data.delimited import decode, read_delimited
-from core.data.table import MAX_UNPACKED_BYTES, Names, check_bytes, check_rows
+from core.data.line_formats import read_conll, read_lines, read_trn
+from core.data.squad import is_squad, squad_frame
+from core.data.table import MAX_UNPACKED_BYTES, Content, Names, check_bytes, check_rows
 from core.errors import UnreadableFile
-from core.records import SkippedRow
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a reader found in a file."""
-
-    frame: pd.DataFrame
-    header: bool = True
-    notes: tuple[str, ...] = ()
-    dropped: tuple[SkippedRow, ...] = field(default=())
 
 
 Reader = Callable[[bytes, Names], Content]
@@ -46,7 +41,7 @@ def _delimited(data: bytes, delimiter: str, named: Names) -> Content:
 
 
 def read_json(data: bytes, named: Names = ()) -> Content:
-    """Records, columns, `{"data": [...]}` or a plain list of values; also JSON lines under a wrong ending."""
+    """Records, columns, `{"data": [...]}`, SQuAD's or a plain list of values; also JSON lines under a wrong ending."""
     text, notes = decode(data)
     try:
         content = json.loads(text)
@@ -54,13 +49,25 @@ def read_json(data: bytes, named: Names = ()) -> Content:
         if error.msg == "Extra data" and text.lstrip().startswith("{"):
             lines = read_jsonl(data)
             return Content(lines.frame, notes=(*lines.notes, "The file holds one JSON object per line."))
-        raise UnreadableFile(
-            f"The file is not JSON: {error.msg} in line {error.lineno}, column {error.colno}.",
-            "Repair or re-export it.",
-        ) from None
+        raise _not_json(error) from None
     except RecursionError:
         raise UnreadableFile("The JSON is nested too deeply.", "Give a list of objects, one per row.") from None
-    return _from_json(content, notes)
+    return _frame(squad_frame(content), notes) if is_squad(content) else _from_json(content, notes)
+
+
+def read_squad(data: bytes, named: Names = ()) -> Content:
+    """The official files of SQuAD, and others of their form."""
+    text, notes = decode(data)
+    try:
+        return _frame(squad_frame(json.loads(text)), notes)
+    except json.JSONDecodeError as error:
+        raise _not_json(error) from None
+
+
+def _not_json(error: json.JSONDecodeError) -> UnreadableFile:
+    return UnreadableFile(
+        f"The file is not JSON: {error.msg} in line {error.lineno}, column {error.colno}.", "Repair or re-export it."
+    )
 
 
 def _from_json(content: Any, notes: tuple[str, ...]) -> Content:
@@ -143,12 +150,30 @@ def read_parquet(data: bytes, named: Names = ()) -> Content:
         raise UnreadableFile(f"The file is not readable Parquet: {first}", "Export it again.") from None
 
 
+def read_npy(data: bytes, named: Names = ()) -> Content:
+    """An array as NumPy saves it: values (n,), or a list of values in each row (n, k); one column, without a name."""
+    import numpy as np
+
+    try:
+        array = np.load(BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UnreadableFile(f"The array cannot be read: {error}.", "Save it with numpy.save.") from None
+    if array.ndim not in (1, 2):
+        raise UnreadableFile(f"The array has the shape {array.shape}.", "Give (n,) or (n, k).")
+    return _frame(pd.DataFrame({0: pd.Series(array.tolist(), dtype=object)}), (), header=False)
+
+
 READERS: Mapping[str, Reader] = {
     "csv": read_csv,
     "tsv": read_tsv,
     "json": read_json,
     "jsonl": read_jsonl,
     "parquet": read_parquet,
+    "squad": read_squad,
+    "conll": read_conll,
+    "lines": read_lines,
+    "trn": read_trn,
+    "npy": read_npy,
 }
 ENDINGS: Mapping[str, str] = {
     ".csv": "csv",
@@ -158,5 +183,16 @@ ENDINGS: Mapping[str, str] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".conll": "conll",
+    ".conllu": "conll",
+    ".iob": "conll",
+    ".txt": "lines",
+    ".trn": "trn",
+    ".npy": "npy",
 }
 """A file's ending, lower case → the reader that is used where none is named."""
+
+
+def ending(path: Path) -> str:
+    """A file's ending, lower case; of `rows.csv.gz` it is `.csv`."""
+    return Path(path.stem if path.suffix.lower() == ".gz" else path).suffix.lower()

@@ -1,4 +1,4 @@
-"""A file or a Hub data set, read into a `Table`. The only importer of `datasets`."""
+"""A file, a folder or a Hub data set, read into a `Table`. The only importer of `datasets`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 
 from core.catalog import hub_status
 from core.catalog.time_limit import within
-from core.data.readers import ENDINGS, READERS
-from core.data.table import MAX_UNPACKED_BYTES, Names, Table, check_bytes, check_rows
+from core.data.folders import FOLDERS, folder_of, reader_of
+from core.data.folders import revision as folder_revision
+from core.data.readers import ENDINGS, READERS, ending
+from core.data.table import MAX_UNPACKED_BYTES, Names, Table, check_bytes, check_rows, read_bytes, unpack
 from core.errors import DatasetMismatch, HubUnavailable, UnknownName, UnreadableFile, UserError
 from core.records import DatasetSpec
 
@@ -29,47 +31,51 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 
 
 def read_file(path: Path, reader: str | None = None, named: Names = ()) -> Table:
-    """Read a file on this machine.
+    """Read a file or a folder on this machine.
 
     Args:
-        path: The file.
-        reader: Name of a reader; by the file's ending when None.
-        named: Columns that the plan names; they help to tell whether a CSV or TSV file has a header.
+        path: The file, packed by gzip or not, or the folder.
+        reader: Name of a reader; by the file's ending, or by what lies in the folder, when None.
+        named: Columns that the plan names: they tell whether a CSV or TSV file has a header, and which parallel files
+            are read.
 
     Raises:
         UnreadableFile: It is not there, empty, too large, or not what its ending claims.
         UnknownName: No such reader.
     """
-    if reader is None:
-        reader = ENDINGS.get(path.suffix.lower())
-        if reader is None:
-            raise UnreadableFile(
-                f"{path.name!r} has no ending that names its format.",
-                f"Name it {', '.join(ENDINGS)}, or set `reader:` to one of {', '.join(READERS)}.",
-            )
-    if reader not in READERS:
-        raise UnknownName("reader", reader, READERS)
-    try:
-        check_bytes(path.stat().st_size, f"{path.name!r}")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UnreadableFile(
-            f"There is no file {str(path)!r}.", "Check the path; a plan's paths start at its folder."
-        ) from None
-    except OSError as error:
-        raise UnreadableFile(f"{str(path)!r} cannot be read: {error.strerror}.", "Give a file you may read.") from None
-    try:
-        content = READERS[reader](data, named)
-    except UnreadableFile as error:
-        raise UnreadableFile(f"{path.name}: {error.message}", error.hint) from None
+    reader = reader or _reader_of(path)
+    if reader not in (*READERS, *FOLDERS):
+        raise UnknownName("reader", reader, (*READERS, *FOLDERS))
+    if reader in FOLDERS:
+        content = FOLDERS[reader](path, named)
+        revision = folder_revision(folder_of(path), content.files)
+    else:
+        data = read_bytes(path)
+        revision = hashlib.sha256(data).hexdigest()
+        try:
+            content = READERS[reader](unpack(data), named)
+        except UnreadableFile as error:
+            raise UnreadableFile(f"{path.name}: {error.message}", error.hint) from None
     return Table(
         frame=content.frame,
         header=content.header,
-        revision=hashlib.sha256(data).hexdigest(),
+        revision=revision,
         notes=content.notes,
         dropped=content.dropped,
         reader=reader,
     )
+
+
+def _reader_of(path: Path) -> str:
+    if path.is_dir():
+        return reader_of(path)
+    reader = ENDINGS.get(ending(path))
+    if reader is None:
+        raise UnreadableFile(
+            f"{path.name!r} has no ending that names its format.",
+            f"Name it {', '.join(ENDINGS)}, or set `reader:` to one of {', '.join((*READERS, *FOLDERS))}.",
+        )
+    return reader
 
 
 def load_table(spec: DatasetSpec, token: str | None = None) -> Table:
@@ -86,7 +92,7 @@ def load_table(spec: DatasetSpec, token: str | None = None) -> Table:
     if spec.repo is not None:
         return _load_hub(spec, token)
     assert spec.path is not None
-    table = read_file(Path(spec.path), spec.reader, tuple(spec.columns.values()))
+    table = read_file(Path(spec.path), spec.reader, tuple(name for name in spec.columns.values() if name is not None))
     if spec.revision and spec.revision != table.revision:
         raise DatasetMismatch(
             f"{spec.path!r} has changed since the plan was pinned: its sha256 is {table.revision[:12]}…, "

@@ -108,11 +108,11 @@ class Fields:
                 raise _wrong(f"{self.path(key)}.{name}", "a name", value, "")
         return {name: str(value) for name, value in mapping.items()}
 
-    def columns(self, key: str) -> dict[str, str | int]:
-        """Task's word → column name, or position from 0 where the file has no header."""
+    def columns(self, key: str) -> dict[str, str | int | None]:
+        """Task's word → column name, or position from 0 where the file has no header; None where there is none."""
         mapping = self._mapping(key)
         for name, value in mapping.items():
-            if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            if isinstance(value, bool) or not isinstance(value, str | int | None) or value == "":
                 raise _wrong(f"{self.path(key)}.{name}", "a column's name or position", value, "")
         return mapping
 
