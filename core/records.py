@@ -116,11 +116,12 @@ class DatasetSpec:
     config: str | None = None
     split: str | None = None
     revision: str | None = None
-    """Commit sha (Hub) or sha256 of the file (path)."""
+    """Commit sha (Hub), or sha256 of the file or of a folder's names and contents (path)."""
     reader: str | None = None
     """Name of the file reader; by the file's ending when None."""
-    columns: Mapping[str, str | int] = field(default_factory=dict)
-    """Task's word → column name, or position where the file has no header. Guessed when empty."""
+    columns: Mapping[str, str | int | None] = field(default_factory=dict)
+    """Task's word → column name, or position where the file has no header; None: none, though one might be guessed.
+    Guessed where left out."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Value in the file, as text → label name."""
     sample: Sample | None = None
@@ -299,6 +300,13 @@ class LatencySeries:
     first_call_ns: int
     """The first call of all after loading, for the record; not part of the series."""
     warmup_calls: int
+    requests: tuple[int, ...] = ()
+    """Which request of the session each call was: calls of two series of one session with equal numbers had the same
+    rows at the same time. Empty where every trial was timed by itself."""
+    session: str = ""
+    """The joint measurement that the series belongs to; only series of one session are compared call by call."""
+    again_ns: tuple[int, ...] = ()
+    """The same requests a second time (A/A), the whole of each; parallel to the calls, empty for all trials but one."""
 
 
 @dataclass(frozen=True)

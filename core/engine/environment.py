@@ -117,12 +117,11 @@ def busy_percent(seconds: float = 0.25) -> float:
     return float(psutil.cpu_percent(interval=seconds))
 
 
-def busy_note() -> str | None:
-    """A warning where other work competes for the cores just now, in a sentence."""
-    busy = busy_percent()
-    if busy <= BUSY_PERCENT:
+def busy_note(percent: float) -> str | None:
+    """A warning where other work took that share of the processor (`busy_percent`), in a sentence; None below 20 %."""
+    if percent <= BUSY_PERCENT:
         return None
-    return f"The machine was busy when latency was measured: other work took {busy:.0f} % of the processor."
+    return f"The machine was busy when latency was measured: other work took {percent:.0f} % of the processor."
 
 
 def describe() -> dict[str, Any]:

@@ -13,7 +13,9 @@ from core.records import Failure, LatencySeries
 
 @dataclass(frozen=True)
 class Stage:
-    """A new part of the trial begins: `load`, `quality` or `latency`. After `latency` the worker waits for its turn."""
+    """A new part of the trial begins: `load`, `quality` or `latency`; `ready` when a worker has predicted what it was
+    told to, and waits.
+    """
 
     name: str
 
@@ -26,6 +28,8 @@ class Loaded:
     """Reading the checkpoint; the first call not included."""
     model_mb: float
     """Memory over the baseline, MB of 10^6 bytes."""
+    first_call_ns: int = 0
+    """Nanoseconds of that first request."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,22 @@ class Rows:
     predictions: tuple[Any, ...]
     seconds: float
     units: float
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One timed request, nanoseconds."""
+
+    preprocess_ns: int
+    forward_ns: int
+    postprocess_ns: int
+
+
+@dataclass(frozen=True)
+class Untimed:
+    """A request that did not fit in memory; the worker goes on."""
+
+    failure: Failure
 
 
 @dataclass(frozen=True)
@@ -74,10 +94,10 @@ class Failed:
     failure: Failure
 
 
-Event = Stage | Loaded | Rows | Latency | Memory | Note | Done | Failed
+Event = Stage | Loaded | Rows | Timed | Untimed | Latency | Memory | Note | Done | Failed
 
 _KINDS: Mapping[str, type[Event]] = {
-    kind.__name__.lower(): kind for kind in (Stage, Loaded, Rows, Latency, Memory, Note, Done, Failed)
+    kind.__name__.lower(): kind for kind in (Stage, Loaded, Rows, Timed, Untimed, Latency, Memory, Note, Done, Failed)
 }
 
 

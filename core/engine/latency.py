@@ -1,170 +1,180 @@
-"""The latency pass: how long one request takes, stage by stage, on real rows."""
+"""The latency pass: how long one request takes, of all candidates of a run in one joint measurement.
+
+The models stay loaded, each in a process of its own that is idle while another one is timed. Every request goes to all
+of them, in an order drawn anew for each request, so that whatever else the machine does hits all of them alike, and a
+candidate is compared with another on pairs of calls that had the same rows at the same time. Measured one after the
+other, a neighbour that comes and goes decides the comparison.
+
+In the words of MLPerf Inference (Reddi et al. 2020, "MLPerf Inference Benchmark"): requests of one row, each sent when
+the one before has been answered, are the single-stream scenario; those of several rows the multi-stream scenario. The
+offline scenario is what the quality pass's rows per second say. The server scenario (Poisson arrivals) is not measured,
+nor are, for tasks that generate, the times to the first token and per token.
+
+Nothing here knows a model or a process: a subject is a function that times a request.
+"""
 
 from __future__ import annotations
 
-import gc
+import random
+import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
-from core.engine.backends.base import Session
-from core.engine.batching import batches
+from core.engine.request import Call, Clock, Request
 from core.records import LatencySeries, Protocol
-from core.tasks.base import Answered, Context, Piece, Task
 
-Clock = Callable[[], int]
-Rows = Sequence[Mapping[str, Any]]
-
-SEED = 0
-"""Every candidate gets the same rows in the same order."""
 ROUND = 5
 """Calls in one round of warm-up; each round repeats the same requests, so that rounds can be compared."""
 STABLE = 0.1
-"""Warm once a round takes at most this much longer or shorter than the one before."""
+"""Warm once the calls of a round take at most this much longer or shorter than in the one before, in the median."""
 MAX_WARMUP = 100
 """A machine that is not steady by then will not be: the spread of the calls shows it."""
 
 
+class Dropout(Exception):
+    """Raised by a subject that cannot be timed any more; the others go on."""
+
+
 @dataclass(frozen=True)
 class Subject:
-    """What is timed: a loaded model with its task."""
+    """Something to time."""
 
-    session: Session
-    task: Task
-    context: Context
-
-
-@dataclass(frozen=True)
-class Call:
-    """Nanoseconds of one request."""
-
-    preprocess: int
-    forward: int
-    postprocess: int
-
-    @property
-    def total(self) -> int:
-        """The whole request."""
-        return self.preprocess + self.forward + self.postprocess
+    time: Callable[[Request], Call]
+    """Answers a request. Raises Dropout."""
+    first_call_ns: int = 0
+    """Carried into the series."""
 
 
-def call(subject: Subject, rows: Rows, clock: Clock = time.perf_counter_ns) -> Call:
-    """Time one request: encode, run (the session synchronises its device), decode."""
-    task, session, context = subject.task, subject.session, subject.context
-    start = clock()
-    encoded = task.encode(session.processor, rows, context)
-    began = clock()
-    outputs = _run(subject, [piece for pieces in encoded for piece in pieces], len(rows))
-    ran = clock()
-    left = iter(outputs)
-    task.decode(session.processor, [Answered(pieces, tuple(islice(left, len(pieces)))) for pieces in encoded], context)
-    return Call(began - start, ran - began, clock() - ran)
-
-
-def _run(subject: Subject, pieces: Sequence[Piece], rows: int) -> Sequence[Any]:
-    """All pieces of a request. One long text may have hundreds: those run as many at a time as in the quality pass."""
-    session, context = subject.session, subject.context
-    if len(pieces) <= rows:
-        return session.forward(pieces, context) if pieces else ()
-    outputs: list[Any] = [None] * len(pieces)
-    lengths = [piece.length for piece in pieces]
-    for batch in batches(lengths, max(rows, context.protocol.batch_size), context.protocol.batch_tokens):
-        answers = session.forward([pieces[index] for index in batch], context)
-        for index, answer in zip(batch, answers, strict=True):
-            outputs[index] = answer
-    return outputs
-
-
-def first_call(subject: Subject, inputs: Rows, clock: Clock = time.perf_counter_ns) -> int:
-    """Nanoseconds of the first request after loading, one row, which pays for everything that is set up lazily."""
-    return call(subject, next(requests(inputs, 1)), clock).total
-
-
-def requests(inputs: Rows, batch_size: int) -> Iterator[Rows]:
-    """An endless stream of batches: a seeded shuffle of the rows, from the start again where they run out."""
-    import numpy as np
-
-    order = np.random.default_rng(SEED).permutation(len(inputs)).tolist()
-    start = 0
-    while True:
-        yield [inputs[order[(start + offset) % len(order)]] for offset in range(batch_size)]
-        start += batch_size
-
-
-def measure(
-    subject: Subject,
-    inputs: Rows,
-    batch_size: int,
+def joint(
+    subjects: Sequence[Subject],
+    requests: Iterator[Request],
     protocol: Protocol,
     *,
-    first_call_ns: int,
+    session: str = "",
     clock: Clock = time.perf_counter_ns,
-) -> LatencySeries:
-    """Time requests of one batch size until there are enough of them.
+) -> list[LatencySeries | None]:
+    """Time the same requests on all subjects, taking turns.
 
-    Stops at `min_calls` calls and `min_seconds` seconds, or at `max_seconds` whatever the number of calls, but never
-    before the first call. Warm-up takes at least `warmup` calls, goes on until two rounds take equally long, and gives
-    up after `max_seconds`.
+    Each subject is warmed up: at least `warmup` calls, until two rounds of the same requests take equally long, and
+    never longer than `max_seconds`. Then every request goes to every subject, and to the first of them a second time
+    (A/A): how much these two differ is what the machine alone does. The measurement ends once all subjects have
+    `min_calls` calls and it took `min_seconds` for each of them on average, or `max_seconds`. A subject whose own calls
+    took `max_seconds` has enough, so that a slow one does not keep the others from theirs. Each gets one call at least.
 
     Args:
-        subject: The loaded model.
-        inputs: The rows of the EvalSet; drawn with a fixed seed and repeated where they do not fill a batch.
-        batch_size: Rows of one request.
+        subjects: What to time.
+        requests: Endless, all of one size.
         protocol: When to stop.
-        first_call_ns: Carried into the series.
+        session: Name of the measurement, carried into the series; the order is drawn from it, too.
         clock: Nanoseconds; for tests.
 
-    Raises:
-        TrialFailed: `out_of_memory`.
+    Returns:
+        One series per subject; None where it dropped out.
     """
-    stream = requests(inputs, batch_size)
-    with _no_garbage_collection():
-        warmup_calls = _warm_up(subject, [next(stream) for _ in range(ROUND)], protocol, clock)
-        calls: list[Call] = []
-        started = clock()
-        while not _enough(len(calls), (clock() - started) / 1e9, protocol):
-            calls.append(call(subject, next(stream), clock))
-    return LatencySeries(
-        batch_size=batch_size,
-        preprocess_ns=tuple(one.preprocess for one in calls),
-        forward_ns=tuple(one.forward for one in calls),
-        postprocess_ns=tuple(one.postprocess for one in calls),
-        first_call_ns=first_call_ns,
-        warmup_calls=warmup_calls,
-    )
+    repeated = list(islice(requests, ROUND))
+    tracks = [_Track(subject) for subject in subjects]
+    for track in tracks:
+        track.warm_up(repeated, protocol, clock)
+    again = next((track for track in tracks if not track.out), None)
+    turns = sum(not track.out for track in tracks) + 1
+    rng = random.Random(session)  # noqa: S311 - an order, no secret
+    began = clock()
+    for number, request in enumerate(requests):
+        active = [track for track in tracks if not track.has_enough(protocol)]
+        if not active or _over(active, (clock() - began) / 1e9 / turns, protocol):
+            break
+        order = [(track, False) for track in active] + [(track, True) for track in active if track is again]
+        rng.shuffle(order)
+        for track, repeat in order:
+            track.take(number, request, repeat=repeat)
+    return [track.series(len(repeated[0]), session) for track in tracks]
 
 
-def _enough(calls: int, seconds: float, protocol: Protocol) -> bool:
+def _over(active: Sequence[_Track], seconds: float, protocol: Protocol) -> bool:
+    """Whether the subjects have what they need, after so many seconds for each of them on average."""
+    calls = min(len(track.calls) for track in active)
     if calls == 0:
         return False
     return seconds >= protocol.max_seconds or (calls >= protocol.min_calls and seconds >= protocol.min_seconds)
 
 
-def _warm_up(subject: Subject, batches: Sequence[Rows], protocol: Protocol, clock: Clock) -> int:
-    """Repeat the same few requests until they take equally long twice. Returns the number of calls."""
-    started, calls, before = clock(), 0, 0
-    while True:
-        took = 0
-        for batch in batches:
-            took += call(subject, batch, clock).total
-            calls += 1
-            if clock() - started >= protocol.max_seconds * 1e9:
-                return calls
-        stable = abs(took - before) <= STABLE * before
-        if calls >= protocol.warmup and (stable or calls >= MAX_WARMUP):
-            return calls
-        before = took
+class _Track:
+    """One subject and its calls so far."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.out = False
+        self.calls: list[Call] = []
+        self._subject = subject
+        self._requests: list[int] = []
+        self._again: list[int] = []
+        self._seconds = 0.0
+        self._warmup_calls = 0
+
+    def warm_up(self, requests: Sequence[Request], protocol: Protocol, clock: Clock) -> None:
+        """Repeat the same few requests until they take equally long twice."""
+        began = clock()
+        before: list[int] = []
+        while not self.out:
+            took = []
+            for request in requests:
+                answer = self._time(request)
+                if answer is None:
+                    return
+                self._warmup_calls += 1
+                took.append(answer.total)
+                if clock() - began >= protocol.max_seconds * 1e9:
+                    return
+            if self._warmup_calls >= protocol.warmup and (_alike(took, before) or self._warmup_calls >= MAX_WARMUP):
+                return
+            before = took
+
+    def take(self, number: int, request: Request, *, repeat: bool) -> None:
+        """Time a request, as a call of the series or as its repetition."""
+        answer = self._time(request)
+        if answer is None:
+            return
+        if repeat:
+            self._again.append(answer.total)
+        else:
+            self.calls.append(answer)
+            self._requests.append(number)
+            self._seconds += answer.total / 1e9
+
+    def has_enough(self, protocol: Protocol) -> bool:
+        """Whether nothing more is to be asked of it."""
+        return self.out or self._seconds >= protocol.max_seconds
+
+    def series(self, batch_size: int, session: str) -> LatencySeries | None:
+        """What was found; None where the subject dropped out."""
+        if self.out:
+            return None
+        return LatencySeries(
+            batch_size=batch_size,
+            preprocess_ns=tuple(one.preprocess for one in self.calls),
+            forward_ns=tuple(one.forward for one in self.calls),
+            postprocess_ns=tuple(one.postprocess for one in self.calls),
+            first_call_ns=self._subject.first_call_ns,
+            warmup_calls=self._warmup_calls,
+            requests=tuple(self._requests),
+            session=session,
+            again_ns=tuple(self._again),
+        )
+
+    def _time(self, request: Request) -> Call | None:
+        """The call; None where the subject is out."""
+        if self.out:
+            return None
+        try:
+            return self._subject.time(request)
+        except Dropout:
+            self.out = True
+            return None
 
 
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """A collection in the middle of a request would be charged to the model."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+def _alike(took: Sequence[int], before: Sequence[int]) -> bool:
+    """Whether the same requests took equally long. By the median: one disturbed call is no sign of a cold model."""
+    if not before:
+        return False
+    return statistics.median(abs(new - old) / max(old, 1) for new, old in zip(took, before, strict=True)) <= STABLE

@@ -1,7 +1,15 @@
-"""The process that measures one trial: a job comes in as JSON, events go out as JSON, nothing else crosses.
+"""The process that measures one trial: a job comes in as JSON, then commands; events go out; nothing else crosses.
 
-Two ways in, one `run_trial`: `child_main` for a fork server on this machine, and `python -m core.engine.worker`
-(a job on the first line of stdin, events as lines on stdout) for executors elsewhere.
+    {"do": "predict", "rows": [positions] | null}    → Rows…, then Stage("ready"); null: all that are not done
+    {"do": "time", "rows": [positions], "calls": n}  → n × Timed, one request of these rows each; or Untimed
+    {"do": "end"}                                    → Memory, Done
+
+A job is answered with Loaded. `Failed` may be the answer to anything, and ends the process. Between two commands the
+process waits on its pipe and takes nothing from those that are measured meanwhile.
+
+Two ways in: `child_main` for a fork server on this machine, and `python -m core.engine.worker` (a job on the first line
+of stdin, a command on each other, events as lines on stdout) for executors elsewhere. `run_trial` does all of it in the
+calling process.
 """
 
 from __future__ import annotations
@@ -13,10 +21,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # One tokenizer call per measured request: its own thread pool would only add noise and fork warnings.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import gc
+import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,8 +35,9 @@ from typing import Any
 from core import codec, options, registry
 from core.engine import environment, latency, quality
 from core.engine.backends import pytorch
-from core.engine.events import Done, Event, Failed, Latency, Loaded, Memory, Note, Stage, to_json
+from core.engine.events import Done, Event, Failed, Latency, Loaded, Memory, Note, Stage, Timed, Untimed, to_json
 from core.engine.memory import MemoryMeter
+from core.engine.request import Call, Model, Request, call, first_call, requests
 from core.errors import AppError, TrialFailed
 from core.metrics.scoring import needs
 from core.records import Failure, TrialSpec
@@ -35,9 +46,6 @@ from core.tasks.base import Context
 PRELOAD = ("core.engine.worker", *pytorch.MODULES)
 """What a fork server imports once, so that a trial starts in hundredths of a second. This module comes first: it sets
 what must stand in the environment before torch is loaded."""
-
-GO = b"go"
-"""What the parent answers when the machine is quiet and the latency pass may begin."""
 
 LOG_TAIL_CHARACTERS = 4000
 
@@ -57,8 +65,73 @@ class Job:
     """Positions that are already committed."""
 
 
+class Worker:
+    """A trial's model in memory. Every method raises TrialFailed where the trial cannot give a result."""
+
+    def __init__(self, job: Job, emit: Callable[[Event], None]) -> None:
+        """Load the model.
+
+        Args:
+            job: What to measure.
+            emit: Called with each event, in order.
+        """
+        spec = job.spec
+        task, backend = registry.task(spec.task), registry.backend(spec.variant.backend)
+        obstacle = backend.unsupported(spec.variant)
+        if obstacle:
+            hint = "Choose another variant, or a machine that has what this one needs."
+            raise TrialFailed("unsupported", obstacle, hint)
+
+        emit(Stage("load"))
+        backend.start()
+        self._memory = MemoryMeter()
+        started = time.perf_counter()
+        self._session = backend.load(Path(job.folder), task, spec.variant)
+        load_seconds = time.perf_counter() - started
+        context = Context(
+            labels=job.labels,
+            model_labels=self._session.model_labels,
+            mapping=spec.labels,
+            options=options.resolve(task.options, spec.options),
+            needs=needs(task, spec.metrics),
+            protocol=spec.protocol,
+        )
+        self._job, self._emit = job, emit
+        self._model = Model(self._session, task, context)
+        self._done = set(job.done)
+        self.first_call_ns = first_call(self._model, job.inputs)
+        # After the first call: weights are memory-mapped, and only then have all of them been read.
+        self._model_mb = self._memory.held_mb(self._session)
+        emit(Loaded(load_seconds, self._model_mb, self.first_call_ns))
+
+    def predict(self, rows: Sequence[int] | None = None) -> None:
+        """Predict the rows at these positions, all when None; those that are done are left out."""
+        gc.enable()
+        self._emit(Stage("quality"))
+        left = set(range(len(self._job.inputs)) if rows is None else rows) - self._done
+        others = frozenset(range(len(self._job.inputs))) - left
+        quality.run(
+            self._session, self._model.task, self._job.inputs, self._model.context, done=others, emit=self._emit
+        )
+        self._done |= left
+        self._emit(Stage("ready"))
+
+    def time(self, request: Request) -> Call:
+        """Time one request. Raises TrialFailed, also where it does not fit in memory (`out_of_memory`)."""
+        if gc.isenabled():
+            # A collection in the middle of a request would be charged to the model.
+            gc.collect()
+            gc.disable()
+        return call(self._model, [self._job.inputs[position] for position in request])
+
+    def end(self) -> None:
+        """Say what the trial took."""
+        self._emit(Memory({"peak": self._memory.peak_mb(self._session), "model": self._model_mb}))
+        self._emit(Done({**environment.describe(), **self._session.environment}))
+
+
 def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], None]) -> None:
-    """Measure one trial: load, quality pass, latency pass, memory.
+    """Measure one trial in this process: load, predict everything, time the model alone, end.
 
     Args:
         job: What to measure.
@@ -68,61 +141,45 @@ def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], N
     Raises:
         TrialFailed: The trial cannot give a result.
     """
-    spec, protocol = job.spec, job.spec.protocol
-    task, backend = registry.task(spec.task), registry.backend(spec.variant.backend)
-    obstacle = backend.unsupported(spec.variant)
-    if obstacle:
-        raise TrialFailed("unsupported", obstacle, "Choose another variant, or a machine that has what this one needs.")
-
-    emit(Stage("load"))
-    backend.start()
-    memory = MemoryMeter()
-    started = time.perf_counter()
-    session = backend.load(Path(job.folder), task, spec.variant)
-    load_seconds = time.perf_counter() - started
-    context = Context(
-        labels=job.labels,
-        model_labels=session.model_labels,
-        mapping=spec.labels,
-        options=options.resolve(task.options, spec.options),
-        needs=needs(task, spec.metrics),
-        protocol=protocol,
-    )
-    subject = latency.Subject(session, task, context)
-    first_call_ns = latency.first_call(subject, job.inputs)
-    # After the first call: weights are memory-mapped, and only then have all of them been read.
-    model_mb = memory.held_mb(session)
-    emit(Loaded(load_seconds, model_mb))
-
-    emit(Stage("quality"))
-    quality.run(session, task, job.inputs, context, done=frozenset(job.done), emit=emit)
-
-    if protocol.latency_batch_sizes:
+    worker = Worker(job, emit)
+    worker.predict()
+    if job.spec.protocol.latency_batch_sizes:
         emit(Stage("latency"))
         wait_turn()
-        _measure_latency(job, subject, first_call_ns, emit)
-
-    emit(Memory({"peak": memory.peak_mb(session), "model": model_mb}))
-    emit(Done({**environment.describe(), **session.environment}))
-
-
-def _measure_latency(job: Job, subject: latency.Subject, first_call_ns: int, emit: Callable[[Event], None]) -> None:
-    busy = environment.busy_note()
-    if busy:
-        emit(Note(busy))
-    for size in job.spec.protocol.latency_batch_sizes:
         try:
-            series = latency.measure(subject, job.inputs, size, job.spec.protocol, first_call_ns=first_call_ns)
+            _time_alone(worker, job, emit)
+        finally:
+            gc.enable()
+    worker.end()
+
+
+def _time_alone(worker: Worker, job: Job, emit: Callable[[Event], None]) -> None:
+    def timed(request: Request) -> Call:
+        try:
+            return worker.time(request)
         except TrialFailed as failed:
             if failed.kind != "out_of_memory":
                 raise
-            emit(Note(f"No latency at batch size {size}: {failed.message}"))
-        else:
-            emit(Latency(series))
+            emit(Note(no_latency(len(request), failed.message)))
+            raise latency.Dropout from None
+
+    busy = environment.busy_note(environment.busy_percent())
+    if busy:
+        emit(Note(busy))
+    subject = latency.Subject(timed, worker.first_call_ns)
+    for size in job.spec.protocol.latency_batch_sizes:
+        for series in latency.joint([subject], requests(len(job.inputs), size), job.spec.protocol):
+            if series is not None:
+                emit(Latency(series))
+
+
+def no_latency(batch_size: int, reason: str) -> str:
+    """The note on a batch size that could not be timed."""
+    return f"No latency at batch size {batch_size}: {reason}"
 
 
 def as_failure(error: Exception) -> Failure:
-    """The row that an exception of `run_trial` becomes."""
+    """The row that an exception of a worker becomes."""
     if isinstance(error, TrialFailed):
         return Failure(error.kind, error.message, error.hint, error.log_tail)
     tail = traceback.format_exc()[-LOG_TAIL_CHARACTERS:]
@@ -133,44 +190,67 @@ def as_failure(error: Exception) -> Failure:
     return Failure("crash", f"{type(error).__name__}: {error}", "The log tail says where.", tail)
 
 
-def _run(job: bytes, send: Callable[[bytes], None], wait_turn: Callable[[], None]) -> bool:
+def _serve(receive: Callable[[], bytes], send: Callable[[bytes], None]) -> bool:
+    """Load the job and do what is told until the end. False where the trial failed."""
+
     def emit(event: Event) -> None:
         send(to_json(event))
 
     try:
-        run_trial(codec.loads(Job, job.decode()), emit, wait_turn)
+        worker = Worker(codec.loads(Job, receive().decode()), emit)
+        while True:
+            command = json.loads(receive())
+            match command["do"]:
+                case "predict":
+                    worker.predict(command["rows"])
+                case "time":
+                    _time(worker, command["rows"], command["calls"], emit)
+                case "end":
+                    worker.end()
+                    return True
+                case unknown:
+                    raise ValueError(f"no command: {unknown!r}")
+    except EOFError:  # nobody is there to tell
+        return False
     except Exception as error:  # whatever it was, it concerns this trial only
         emit(Failed(as_failure(error)))
         return False
-    return True
+
+
+def _time(worker: Worker, rows: Sequence[int], calls: int, emit: Callable[[Event], None]) -> None:
+    for _ in range(calls):
+        try:
+            took = worker.time(rows)
+        except TrialFailed as failed:
+            if failed.kind != "out_of_memory":
+                raise
+            emit(Untimed(as_failure(failed)))
+            return
+        emit(Timed(took.preprocess, took.forward, took.postprocess))
 
 
 def child_main(connection: Connection) -> None:
-    """Measure the one job that comes over the connection; events go back over it. Entry for a fork server."""
-
-    def wait_turn() -> None:
-        while connection.recv_bytes() != GO:
-            pass
-
+    """Serve the job and the commands that come over the connection; events go back over it. Entry for a fork server."""
     with connection:
-        _run(connection.recv_bytes(), connection.send_bytes, wait_turn)
+        _serve(connection.recv_bytes, connection.send_bytes)
 
 
 def main() -> int:
-    """Measure the job on the first line of stdin; events go to stdout, one per line. A line `go` lets latency begin."""
+    """Serve the job on the first line of stdin and the command on each other; events go to stdout, one per line."""
     # Libraries print to stdout when they like: only events may go there.
     events = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
 
+    def receive() -> bytes:
+        line = sys.stdin.buffer.readline()
+        if not line:
+            raise EOFError
+        return line
+
     def send(line: bytes) -> None:
         events.write(line + b"\n")
 
-    def wait_turn() -> None:
-        for line in sys.stdin.buffer:
-            if line.strip() == GO:
-                return
-
-    return 0 if _run(sys.stdin.buffer.readline(), send, wait_turn) else 1
+    return 0 if _serve(receive, send) else 1
 
 
 if __name__ == "__main__":

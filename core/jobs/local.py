@@ -1,123 +1,158 @@
-"""Runs one trial in a process of its own on this machine: no secrets, limited memory and time, killed as a group.
+"""One live worker on this machine: a process of its own, without secrets, its memory and time limited.
 
-On Linux the process comes from a fork server that has torch and transformers imported, elsewhere it is started afresh.
 From the process come JSON documents only; nothing it says is unpickled.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import json
 import signal
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NoReturn
 
 from core import codec
 from core.engine import worker
-from core.engine.events import Done, Event, Failed, Stage, from_json
-from core.errors import Interrupted
-from core.jobs import child
-from core.records import EvalSet, Failure
-
-if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerContext, SpawnContext
-
-    from core.store import Claim
+from core.engine.events import Done, Event, Failed, Loaded, Stage, Timed, Untimed, from_json
+from core.engine.request import Call
+from core.errors import Interrupted, TrialFailed
+from core.jobs.spawn import started
+from core.records import Failure, Protocol
 
 POLL_SECONDS = 0.25
 MAX_MESSAGE_BYTES = 256 * 10**6
 SHARE_OF_FREE_MEMORY = 0.9
 MB = 1_000_000
 
-KEPT_NAMES = {
-    "PATH",
-    "HOME",
-    "LANG",
-    "LANGUAGE",
-    "TZ",
-    "TMPDIR",
-    "TEMP",
-    "LD_LIBRARY_PATH",
-    "SYSTEMROOT",
-    "VIRTUAL_ENV",
-}
-KEPT_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "PYTORCH_", "OMP_", "MKL_", "KMP_")
-SET_NAMES = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DISABLE_SAFETENSORS_CONVERSION": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "OMP_WAIT_POLICY": "passive",
-}
-
-_environment_lock = threading.Lock()
+OnEvent = Callable[[Event], None]
 
 
-def execute(
-    claim: Claim,
-    evalset: EvalSet,
-    folder: Path,
-    on_event: Callable[[Event], None],
-    should_stop: Callable[[], bool],
-    target: Callable[[Connection], None] = worker.child_main,
-) -> Failure | None:
-    """Run a trial to its end.
+class LocalWorker:
+    """A worker that is told what to do, and waits in between.
 
-    Args:
-        claim: The trial.
-        evalset: Its rows.
-        folder: Local folder of the checkpoint.
-        on_event: Called in this thread with each event but the last; whatever it raises ends the process.
-        should_stop: Asked a few times per second.
-        target: What the process runs; it gets the job and answers with events over the connection.
-
-    Returns:
-        Why there is no result, or None where the trial went well.
-
-    Raises:
-        Interrupted: `should_stop` said so.
+    Every method raises TrialFailed where the process fails, dies or passes a limit, and Interrupted where `should_stop`
+    says so; after that only `close` is left.
     """
-    job = worker.Job(claim.spec, str(folder), evalset.inputs, evalset.labels, tuple(sorted(claim.done)))
-    protocol = claim.spec.protocol
-    with tempfile.TemporaryDirectory(prefix="shortlist-", ignore_cleanup_errors=True) as place:
-        Path(place, "work").mkdir()
-        with _started(target, place) as (process, connection):
-            limits = _Limits(process, protocol.memory_mb, protocol.timeout_seconds)
-            failure = _talk(process, connection, codec.dumps(job).encode(), on_event, should_stop, limits)
-        if failure is not None and not failure.log_tail:
-            failure = _with_log(failure, Path(place, "log"))
-        return failure
 
+    def __init__(
+        self,
+        protocol: Protocol,
+        should_stop: Callable[[], bool],
+        target: Callable[[Connection], None] = worker.child_main,
+    ) -> None:
+        """Start the process.
 
-def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a trial's process gets of the runner's environment: what it is known to need, so that no secret slips in."""
-    kept = {name: value for name, value in environment.items() if name in KEPT_NAMES or name.startswith(KEPT_PREFIXES)}
-    root = Path(__file__).resolve().parents[2]
-    return {**kept, **SET_NAMES, "PYTHONPATH": str(root)}
+        Args:
+            protocol: Its limits on memory and time.
+            should_stop: Asked a few times per second while the process works.
+            target: What the process runs; it gets a job and commands, and answers with events over the connection.
+        """
+        self._should_stop = should_stop
+        with ExitStack() as stack:
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="shortlist-", ignore_cleanup_errors=True))
+            Path(place, "work").mkdir()
+            self._log = Path(place, "log")
+            self._process, self._connection = stack.enter_context(started(target, place))
+            self._limits = _Limits(self._process, protocol.memory_mb, protocol.timeout_seconds)
+            self._stack = stack.pop_all()
+
+    def close(self) -> None:
+        """End the process with all it has started. Does nothing the second time."""
+        self._stack.close()
+
+    def load(self, job: worker.Job, on_event: OnEvent) -> None:
+        """Load the model. `on_event` gets each event; whatever it raises is raised here."""
+        self._ask(codec.dumps(job).encode(), on_event, lambda event: isinstance(event, Loaded))
+
+    def predict(self, on_event: OnEvent, rows: Sequence[int] | None = None) -> None:
+        """Predict the rows at these positions, all when None, less those that are done."""
+        wanted = None if rows is None else list(rows)
+        self._command({"do": "predict", "rows": wanted}, on_event, lambda event: event == Stage("ready"))
+
+    def time(self, rows: Sequence[int]) -> Call | Failure:
+        """Time one request of these rows. A Failure where it does not fit in memory; the worker goes on."""
+        command = {"do": "time", "rows": list(rows), "calls": 1}
+        match self._command(command, lambda _: None, lambda event: isinstance(event, Timed | Untimed)):
+            case Timed(preprocess, forward, postprocess):
+                return Call(preprocess, forward, postprocess)
+            case Untimed(failure):
+                return failure
+            case other:
+                raise AssertionError(other)
+
+    def end(self, on_event: OnEvent) -> None:
+        """Let the worker say what the trial took, and end."""
+        self._command({"do": "end"}, on_event, lambda event: isinstance(event, Done))
+
+    def _command(self, command: dict[str, Any], on_event: OnEvent, is_last: Callable[[Event], bool]) -> Event:
+        return self._ask(json.dumps(command).encode(), on_event, is_last)
+
+    def _ask(self, message: bytes, on_event: OnEvent, is_last: Callable[[Event], bool]) -> Event:
+        try:
+            with self._limits.working():
+                self._check()
+                self._connection.send_bytes(message)
+                while True:
+                    event = self._next()
+                    on_event(event)
+                    if is_last(event):
+                        return event
+                    self._check()
+        except _Nonsense as nonsense:
+            self._fail(Failure("crash", f"The worker said something that is no event: {nonsense}", "See the log tail."))
+        except (EOFError, ConnectionError):
+            self._fail(_death(self._process))
+
+    def _next(self) -> Event:
+        while not self._connection.poll(POLL_SECONDS):
+            self._check()
+        event = _understood(self._connection.recv_bytes(MAX_MESSAGE_BYTES))
+        if isinstance(event, Failed):
+            self._fail(event.failure)
+        return event
+
+    def _check(self) -> None:
+        if self._should_stop():
+            raise Interrupted("The trial was stopped.")
+        if failure := self._limits.broken():
+            self._fail(failure)
+
+    def _fail(self, failure: Failure) -> NoReturn:
+        tail = failure.log_tail or self._log_tail()
+        raise TrialFailed(failure.kind, failure.message, failure.hint, tail) from None
+
+    def _log_tail(self) -> str:
+        try:
+            text = self._log.read_bytes()[-4 * worker.LOG_TAIL_CHARACTERS :].decode(errors="replace")
+        except OSError:
+            return ""
+        return text[-worker.LOG_TAIL_CHARACTERS :].strip()
 
 
 class _Limits:
-    """Memory and time of one process."""
+    """Memory and time of one process. Time counts while it works, not while it waits."""
 
     def __init__(self, process: BaseProcess, memory_mb: int | None, seconds: float) -> None:
         import psutil
 
         self._process = psutil.Process(process.pid)
         self._bytes = memory_mb * MB if memory_mb else int(psutil.virtual_memory().available * SHARE_OF_FREE_MEMORY)
-        self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
+        self._seconds = self._seconds_left = seconds
+        self._deadline = float("inf")
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Count the time of the block."""
+        self._deadline = time.monotonic() + self._seconds_left
+        try:
+            yield
+        finally:
+            self._seconds_left = self._deadline - time.monotonic()
 
     def broken(self) -> Failure | None:
         """The limit that the process has passed."""
@@ -145,38 +180,6 @@ class _Limits:
             return 0
 
 
-def _talk(
-    process: BaseProcess,
-    connection: Connection,
-    job: bytes,
-    on_event: Callable[[Event], None],
-    should_stop: Callable[[], bool],
-    limits: _Limits,
-) -> Failure | None:
-    try:
-        connection.send_bytes(job)
-        while True:
-            if should_stop():
-                raise Interrupted("The trial was stopped.")
-            if failure := limits.broken():
-                return failure
-            if not connection.poll(POLL_SECONDS):
-                continue
-            event = _understood(connection.recv_bytes(MAX_MESSAGE_BYTES))
-            if isinstance(event, Failed):
-                return event.failure
-            on_event(event)
-            if isinstance(event, Done):
-                return None
-            if event == Stage("latency"):
-                # What came before is stored by now: nothing of ours disturbs the measurement.
-                connection.send_bytes(worker.GO)
-    except _Nonsense as nonsense:
-        return Failure("crash", f"The worker said something that is no event: {nonsense}", "See the log tail.")
-    except (EOFError, ConnectionError):
-        return _death(process)
-
-
 class _Nonsense(Exception):
     """A message that is no event; the process may be anything by now."""
 
@@ -197,66 +200,3 @@ def _death(process: BaseProcess) -> Failure:
     if code is not None and code < 0:
         return Failure("crash", f"The worker died of {signal.Signals(-code).name}.", "The log tail says where.")
     return Failure("crash", f"The worker ended with exit code {code} and no result.", "The log tail says more.")
-
-
-def _with_log(failure: Failure, log: Path) -> Failure:
-    try:
-        text = log.read_bytes()[-4 * worker.LOG_TAIL_CHARACTERS :].decode(errors="replace")
-    except OSError:
-        return failure
-    return replace(failure, log_tail=text[-worker.LOG_TAIL_CHARACTERS :].strip())
-
-
-@contextmanager
-def _started(target: Callable[[Connection], None], place: str) -> Iterator[tuple[BaseProcess, Connection]]:
-    """The process and the way to talk to it. At the end it is gone, with all it may have started."""
-    context = _context()
-    connection, its_connection = context.Pipe()
-    its_lifeline, lifeline = context.Pipe(duplex=False)
-    process = context.Process(target=child.enter, args=(target, its_connection, its_lifeline, place), daemon=True)
-    try:
-        with _scrubbed_environment():
-            process.start()
-        its_connection.close()
-        its_lifeline.close()
-        yield process, connection
-    finally:
-        _end(process)
-        for end in (connection, its_connection, lifeline, its_lifeline):
-            end.close()
-
-
-@cache
-def _context() -> ForkServerContext | SpawnContext:
-    if not sys.platform.startswith("linux"):
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["core.jobs.child", *worker.PRELOAD])
-    return context
-
-
-@contextmanager
-def _scrubbed_environment() -> Iterator[None]:
-    """Multiprocessing hands the whole environment on and offers no other way to choose it."""
-    with _environment_lock:
-        kept = dict(os.environ)
-        try:
-            _replace_environment(child_environment(kept))
-            yield
-        finally:
-            _replace_environment(kept)
-
-
-def _replace_environment(environment: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-
-
-def _end(process: BaseProcess) -> None:
-    if process.pid is None:
-        return
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError, AttributeError):
-        process.kill()  # gone, or not yet the leader of its group
-    process.join(10)

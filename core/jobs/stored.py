@@ -8,8 +8,8 @@ from pathlib import Path
 from core import registry
 from core.data.predictions import join, read_answers
 from core.engine.events import Done, Event, Note, Rows, Stage
-from core.errors import Interrupted, UserError
-from core.records import EvalSet, Failure
+from core.errors import Interrupted, TrialFailed, UserError
+from core.records import EvalSet
 from core.store import Claim
 
 ROWS_AT_ONCE = 1000
@@ -18,8 +18,8 @@ ROWS_AT_ONCE = 1000
 
 def execute(
     claim: Claim, evalset: EvalSet, file: Path, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
-) -> Failure | None:
-    """Hand on what the file says of each row, as a worker would; `core.jobs.local.execute` without a model.
+) -> None:
+    """Hand on what the file says of each row, as a worker would.
 
     Args:
         claim: The trial.
@@ -28,18 +28,16 @@ def execute(
         on_event: Called with each event.
         should_stop: Asked between events.
 
-    Returns:
-        Why there is no result, or None where the trial went well.
-
     Raises:
         Interrupted: `should_stop` said so.
+        TrialFailed: The file cannot be joined with the rows.
     """
     task = registry.task(claim.spec.task)
     on_event(Stage("quality"))
     try:
         joined = join(task, read_answers(file, task), evalset, claim.spec.labels)
     except UserError as error:
-        return Failure("data", error.message, error.hint)
+        raise TrialFailed("data", error.message, error.hint) from None
     for note in joined.notes:
         on_event(Note(note))
     left = [position for position in range(len(evalset.ids)) if position not in claim.done]
@@ -50,4 +48,3 @@ def execute(
         predictions = tuple(joined.predictions[position] for position in positions)
         on_event(Rows(positions, predictions, seconds=0.0, units=0.0))
     on_event(Done())
-    return None

@@ -130,8 +130,9 @@ def without(chunk: Chunk, positions: Collection[int]) -> Chunk:
 def latency_series(text: str) -> LatencySeries:
     """The series that `codec.dumps` wrote. Not through the codec, which looks at each of thousands of numbers."""
     record: dict[str, Any] = json.loads(text)
-    for stage in ("preprocess_ns", "forward_ns", "postprocess_ns"):
-        record[stage] = tuple(record[stage])
+    for name, value in record.items():
+        if isinstance(value, list):
+            record[name] = tuple(value)
     return LatencySeries(**record)
 
 

@@ -43,6 +43,8 @@ class Claim:
     candidate: Candidate | None
     done: frozenset[int]
     """Positions in the EvalSet that are committed already."""
+    run: str = ""
+    """The run that it was taken for; others may wait for it as well."""
 
 
 def timestamp() -> str:
@@ -57,7 +59,7 @@ def claim(
     present = now(connection)
     free = or_(trials.c.status == "queued", and_(trials.c.status == "running", trials.c.lease_until < present))
     query = (
-        select(trials.c.id)
+        select(trials.c.id, run_trials.c.run)
         .join(run_trials, run_trials.c.trial == trials.c.id)
         .join(runs, runs.c.id == run_trials.c.run)
         .where(runs.c.wish == "run", free)
@@ -68,9 +70,9 @@ def claim(
         query = query.where(runs.c.id == run)
     if hardware is not None:
         query = query.where(trials.c.hardware.in_(hardware))
-    while (trial := connection.execute(query).scalar()) is not None:
-        if _take(connection, trial, runner, present, lease_seconds):
-            return _claimed(connection, trial)
+    while (found := connection.execute(query).first()) is not None:
+        if _take(connection, found.id, runner, present, lease_seconds):
+            return _claimed(connection, found.id, found.run)
     return None
 
 
@@ -105,10 +107,10 @@ def _take(connection: Connection, trial: str, runner: str, present: float, lease
     return True
 
 
-def _claimed(connection: Connection, trial: str) -> Claim:
+def _claimed(connection: Connection, trial: str, run: str) -> Claim:
     row = connection.execute(select(trials).where(trials.c.id == trial)).one()
     facts = encoding.candidate(row.candidate) if row.candidate else None
-    return Claim(trial, encoding.trial_spec(row.spec), row.evalset, facts, _committed(connection, trial))
+    return Claim(trial, encoding.trial_spec(row.spec), row.evalset, facts, _committed(connection, trial), run)
 
 
 def renew(connection: Connection, trial: str, runner: str, lease_seconds: float) -> bool:

@@ -39,11 +39,9 @@ def test_the_fingerprint_differs_by_gpu(monkeypatch):
     assert environment.fingerprint("cuda") == f"{on_cpu}, Tesla T4"
 
 
-def test_other_work_on_the_machine_is_told(monkeypatch):
-    monkeypatch.setattr(environment, "busy_percent", lambda: 55.4)
-    assert "other work took 55 % of the processor" in environment.busy_note()
-    monkeypatch.setattr(environment, "busy_percent", lambda: 3.0)
-    assert environment.busy_note() is None
+def test_other_work_on_the_machine_is_told():
+    assert "other work took 55 % of the processor" in environment.busy_note(55.4)
+    assert environment.busy_note(3.0) is None
 
 
 def test_the_share_in_use_is_a_percentage():

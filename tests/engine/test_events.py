@@ -9,6 +9,8 @@ ALL = [
     events.Stage("load"),
     events.Loaded(1.5, 120.25),
     events.Rows((3, 1), ({"answer": "good", "scores": [0.1, 0.9]}, {"answer": "ä\n"}), 0.25, 17),
+    events.Timed(1, 2, 3),
+    events.Untimed(Failure("out_of_memory", "8 rows do not fit")),
     events.Latency(LatencySeries(8, (1, 2), (3, 4), (5, 6), 99, 10)),
     events.Memory({"peak": 10.0, "model": 5.5}),
     events.Note("busy"),

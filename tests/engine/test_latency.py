@@ -1,147 +1,160 @@
-import gc
+import itertools
+import statistics
 
 import pytest
 
-from core.engine import latency
-from core.engine.latency import Subject
+from core.engine.latency import MAX_WARMUP, Dropout, Subject, joint
+from core.engine.request import Call
 from core.records import Protocol
-from core.tasks.base import Context, Piece
 
 MS = 1_000_000
 
 
-class Clock:
-    """Time moves only when somebody works."""
+class World:
+    """Time moves only when a subject works. `slowed(now in seconds)` is what a neighbour does to everybody."""
 
-    def __init__(self):
-        self.now = 0
+    def __init__(self, slowed=lambda seconds: 1.0):
+        self.now, self.slowed, self.asked = 0, slowed, []
 
-    def __call__(self):
+    def clock(self):
         return self.now
 
+    def subject(self, name, milliseconds, fails_at=None):
+        """Takes that many ms; a function of the number of its call where it is not the same each time."""
+        numbers = itertools.count(1)
 
-class Machine:
-    """A task and a session in one; each stage takes a known time."""
+        def time(rows):
+            number = next(numbers)
+            if number == fails_at:
+                raise Dropout
+            self.asked.append((name, rows))
+            forward = milliseconds(number) if callable(milliseconds) else milliseconds
+            took = int(forward * self.slowed(self.now / 1e9) * MS)
+            self.now += took + 3 * MS
+            return Call(2 * MS, took, MS)
 
-    processor = None
-
-    def __init__(self, clock, forward_ms=lambda call: 10):
-        self.clock, self.forward_ms, self.seen = clock, forward_ms, []
-        self.pieces, self.answered = 1, []
-
-    def encode(self, processor, rows, context):
-        self.clock.now += 2 * MS
-        return [(Piece(row, 1, 1),) * self.pieces for row in rows]
-
-    def forward(self, batch, context):
-        self.seen.append([piece.inputs["text"] for piece in batch])
-        self.clock.now += self.forward_ms(len(self.seen)) * MS
-        return [piece.inputs["text"] for piece in batch]
-
-    def decode(self, processor, rows, context):
-        self.clock.now += 1 * MS
-        self.answered += [row.outputs for row in rows]
+        return Subject(time, first_call_ns=7)
 
 
-def measure(rows=40, size=1, forward_ms=lambda call: 10, **protocol):
-    clock = Clock()
-    machine = Machine(clock, forward_ms)
+def requests(size=1):
+    return (tuple(range(start, start + size)) for start in itertools.count(0, size))
+
+
+def measure(world, *subjects, size=1, session="s", **protocol):
     settings = {"min_calls": 20, "min_seconds": 0.1, "max_seconds": 60.0, "warmup": 10}
-    inputs = [{"text": str(number)} for number in range(rows)]
-    series = latency.measure(
-        Subject(machine, machine, Context()),
-        inputs,
-        size,
-        Protocol(**{**settings, **protocol}),
-        first_call_ns=7,
-        clock=clock,
-    )
-    return series, machine
+    return joint(subjects, requests(size), Protocol(**{**settings, **protocol}), session=session, clock=world.clock)
 
 
-def test_stages_are_timed_apart_and_raw_values_kept():
-    series, _ = measure()
+def one(forward=10, world=None, **protocol):
+    world = world or World()
+    return measure(world, world.subject("a", forward), **protocol)[0]
+
+
+def test_stages_are_kept_apart_and_raw():
+    series = one()
     assert set(series.preprocess_ns) == {2 * MS}
     assert set(series.forward_ns) == {10 * MS}
     assert set(series.postprocess_ns) == {1 * MS}
-    assert series.first_call_ns == 7
+    assert (series.first_call_ns, series.batch_size, series.session) == (7, 1, "s")
 
 
 def test_it_stops_at_min_calls_when_min_seconds_are_over():
-    assert len(measure(min_calls=20, min_seconds=0.1)[0].forward_ns) == 20
+    assert len(one(min_calls=20, min_seconds=0.1).forward_ns) == 20
 
 
-def test_it_goes_on_until_min_seconds_are_over():
-    assert len(measure(min_calls=20, min_seconds=1.3)[0].forward_ns) == 100
+def test_it_goes_on_until_min_seconds_are_over_for_each():
+    assert len(one(min_calls=20, min_seconds=1.3).forward_ns) == 100  # of 13 ms each, and as many for A/A
 
 
 def test_max_seconds_end_a_slow_model_before_min_calls():
-    series, _ = measure(forward_ms=lambda call: 997, max_seconds=5.0, min_calls=100)
+    series = one(997, max_seconds=5.0, min_calls=100)
     assert len(series.forward_ns) == 5
     assert series.warmup_calls == 5
 
 
 def test_even_the_slowest_model_gets_one_call():
-    series, _ = measure(forward_ms=lambda call: 60_000, max_seconds=5.0)
-    assert len(series.forward_ns) == 1
+    assert len(one(60_000, max_seconds=5.0).forward_ns) == 1
+
+
+def test_a_slow_model_does_not_keep_a_fast_one_from_its_calls():
+    world = World()
+    slow, fast = measure(world, world.subject("slow", 10_000), world.subject("fast", 1), max_seconds=30.0, min_calls=50)
+    assert len(slow.forward_ns) == 3
+    assert len(fast.forward_ns) == 50
+    assert fast.requests[:3] == slow.requests
 
 
 def test_a_steady_machine_is_warm_after_the_least_number_of_calls():
-    assert measure()[0].warmup_calls == 10
+    assert one().warmup_calls == 10
 
 
 def test_warm_up_goes_on_until_two_rounds_take_equally_long():
-    slow_start = measure(forward_ms=lambda call: 100 - 4 * min(call, 20))[0]
-    assert slow_start.warmup_calls > 20
-    assert max(slow_start.forward_ns) == 20 * MS
+    series = one(lambda call: 100 - 4 * min(call, 20))
+    assert series.warmup_calls > 20
+    assert max(series.forward_ns) == 20 * MS
+
+
+def test_one_disturbed_call_does_not_prolong_warm_up():
+    assert one(lambda call: 90 if call == 8 else 10).warmup_calls == 10
 
 
 def test_warm_up_ends_even_if_times_never_settle():
-    assert measure(forward_ms=lambda call: 10 + 40 * (call // 5 % 2))[0].warmup_calls == latency.MAX_WARMUP
+    assert one(lambda call: 10 + 40 * (call // 5 % 2)).warmup_calls == MAX_WARMUP
 
 
-def test_every_candidate_gets_the_same_rows_in_the_same_order():
-    assert measure()[1].seen == measure()[1].seen
+def test_all_get_the_same_requests_and_only_the_first_gets_them_twice():
+    world = World()
+    found = measure(world, *(world.subject(name, 10) for name in "abc"), size=8)
+    assert [series.requests for series in found] == [tuple(range(20))] * 3
+    assert [len(series.again_ns) for series in found] == [20, 0, 0]
+    assert {series.batch_size for series in found} == {8}
+    asked = [[rows for name, rows in world.asked[30:] if name == wanted] for wanted in "abc"]
+    assert asked[0][::2] == asked[0][1::2] == asked[1] == asked[2]
 
 
-def test_rows_are_drawn_from_the_whole_set():
-    _, machine = measure(rows=40, min_calls=100)
-    assert {text for batch in machine.seen for text in batch} == {str(number) for number in range(40)}
+def test_requests_that_warm_up_are_not_timed_again():
+    world = World()
+    measure(world, world.subject("a", 10))
+    assert {rows for _, rows in world.asked[:10]}.isdisjoint(rows for _, rows in world.asked[10:])
 
 
-def test_one_row_fills_a_batch_by_being_repeated():
-    series, machine = measure(rows=1, size=8)
-    assert machine.seen[0] == ["0"] * 8
-    assert series.batch_size == 8
+def test_the_order_is_drawn_anew_for_each_request_and_can_be_drawn_again():
+    def order(session):
+        world = World()
+        measure(world, *(world.subject(name, 10) for name in "abc"), session=session)
+        asked = [name for name, _ in world.asked[30:]]
+        return ["".join(asked[start : start + 4]) for start in range(0, 80, 4)]
+
+    assert len(set(order("s"))) > 5
+    assert order("s") == order("s") != order("t")
+    assert {"".join(sorted(turn)) for turn in order("s")} == {"aabc"}
 
 
-def test_garbage_is_not_collected_meanwhile_and_is_afterwards():
-    inside = []
-    measure(forward_ms=lambda call: inside.append(gc.isenabled()) or 10)
-    assert not any(inside)
-    assert gc.isenabled()
+def test_a_subject_that_drops_out_stops_no_other():
+    world = World()
+    subjects = [world.subject("a", 10), world.subject("b", 10, fails_at=20), world.subject("c", 10)]
+    a, b, c = measure(world, *subjects)
+    assert b is None
+    assert len(a.forward_ns) == len(c.forward_ns) == len(a.again_ns) == 20
 
 
-def test_the_first_call_is_timed_whole():
-    clock = Clock()
-    machine = Machine(clock)
-    assert latency.first_call(Subject(machine, machine, Context()), [{"text": "a"}], clock) == 13 * MS
+@pytest.mark.parametrize("fails_at", [1, 7])
+def test_the_first_that_can_be_timed_is_timed_twice(fails_at):
+    world = World()
+    found = measure(world, world.subject("a", 10, fails_at=fails_at), world.subject("b", 10))
+    assert found[0] is None
+    assert len(found[1].again_ns) == len(found[1].forward_ns)
 
 
-@pytest.mark.parametrize("size", [1, 3, 50])
-def test_a_stream_of_requests_covers_every_row_equally(size):
-    rows = [{"text": str(number)} for number in range(10)]
-    stream = latency.requests(rows, size)
-    seen = [row["text"] for _ in range(10) for row in next(stream)]
-    assert {seen.count(str(number)) for number in range(10)} == {size}
+def test_nobody_left_is_the_end():
+    world = World()
+    assert measure(world, world.subject("a", 10, fails_at=15), world.subject("b", 10, fails_at=3)) == [None, None]
 
 
-def test_a_row_of_many_pieces_runs_as_many_at_once_as_in_the_quality_pass():
-    clock = Clock()
-    machine = Machine(clock)
-    machine.pieces = 100
-    subject = Subject(machine, machine, Context(protocol=Protocol(batch_size=64)))
-    took = latency.call(subject, [{"text": "a"}], clock)
-    assert [len(batch) for batch in machine.seen] == [64, 36]
-    assert machine.answered == [("a",) * 100]
-    assert took.forward == 20 * MS
+def test_a_neighbour_that_comes_and_goes_hits_both_and_not_their_ratio():
+    """For a second everything takes three times as long, then not."""
+    world = World(lambda seconds: 3.0 if int(seconds) % 2 else 1.0)
+    a, b = measure(world, world.subject("a", 12), world.subject("b", 10), min_calls=100)
+    assert (min(a.forward_ns), max(a.forward_ns)) == (12 * MS, 36 * MS)
+    ratios = [x / y for x, y in zip(a.forward_ns, b.forward_ns, strict=True)]
+    assert statistics.median(ratios) == pytest.approx(1.2)

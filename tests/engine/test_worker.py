@@ -1,3 +1,4 @@
+import gc
 import json
 import multiprocessing
 import os
@@ -10,7 +11,7 @@ import pytest
 
 from core import codec
 from core.engine import worker
-from core.engine.events import Done, Failed, Latency, Loaded, Memory, Note, Rows, Stage, from_json
+from core.engine.events import Done, Failed, Latency, Loaded, Memory, Note, Rows, Stage, Timed, from_json
 from core.engine.worker import Job
 from core.records import Variant
 from tests.engine.tiny import LABELS, QUICK
@@ -45,8 +46,8 @@ def answers(events):
 
 def test_a_trial_loads_predicts_times_and_ends(job, rows):
     events, turns = run(job())
-    assert kinds(events) == [Stage, Loaded, Stage, Rows, Stage, Latency, Latency, Memory, Done]
-    assert [event.name for event in events if isinstance(event, Stage)] == ["load", "quality", "latency"]
+    assert kinds(events) == [Stage, Loaded, Stage, Rows, Stage, Stage, Latency, Latency, Memory, Done]
+    assert [event.name for event in events if isinstance(event, Stage)] == ["load", "quality", "ready", "latency"]
     assert sorted(answers(events)) == list(range(len(rows)))
     assert set(answers(events).values()) <= set(LABELS)
     assert events[turns[0] - 1] == Stage("latency")
@@ -83,18 +84,45 @@ def piped():
     yield parent
     parent.close()
     thread.join(timeout=30)
+    assert not thread.is_alive()
+    gc.enable()  # as a process of its own would not have to
 
 
-def test_a_child_waits_for_its_turn_before_latency(piped, job):
-    piped.send_bytes(codec.dumps(job()).encode())
+def ask(piped, message):
+    """The events that answer a job or a command, up to the one that ends the answer."""
+    piped.send_bytes((codec.dumps(message) if isinstance(message, Job) else json.dumps(message)).encode())
     events = []
-    while not events or events[-1] != Stage("latency"):
+    while not (events and (isinstance(events[-1], Loaded | Timed | Done | Failed) or events[-1] == Stage("ready"))):
         events.append(from_json(piped.recv_bytes()))
-    assert not piped.poll(0.3)
-    piped.send_bytes(worker.GO)
-    while not isinstance(events[-1], Done | Failed):
-        events.append(from_json(piped.recv_bytes()))
-    assert isinstance(events[-1], Done)
+    return events
+
+
+def test_a_child_does_what_it_is_told_and_waits_in_between(piped, job, rows):
+    assert kinds(ask(piped, job(done=(0, 1)))) == [Stage, Loaded]
+    assert not piped.poll(0.2)
+    assert sorted(answers(ask(piped, {"do": "predict", "rows": [1, 2, 5]}))) == [2, 5]
+    took = ask(piped, {"do": "time", "rows": [3, 4], "calls": 1})[-1]
+    assert min(took.preprocess_ns, took.forward_ns, took.postprocess_ns) > 0
+    assert sorted(answers(ask(piped, {"do": "predict", "rows": None}))) == sorted({*range(90)} - {0, 1, 2, 5})
+    assert not piped.poll(0.2)
+    assert kinds(ask(piped, {"do": "end"})) == [Memory, Done]
+
+
+def test_a_request_is_timed_as_often_as_is_said(piped, job):
+    ask(piped, job())
+    ask(piped, {"do": "time", "rows": [0], "calls": 3})
+    assert [type(from_json(piped.recv_bytes())) for _ in range(2)] == [Timed, Timed]
+    assert kinds(ask(piped, {"do": "end"})) == [Memory, Done]
+
+
+def test_a_child_leaves_when_nobody_tells_it_anything_more(piped, job):
+    ask(piped, job())
+    piped.close()  # the fixture sees that it has left
+
+
+def test_what_is_no_command_is_a_failure(piped, job):
+    ask(piped, job())
+    assert "no command: 'dance'" in ask(piped, {"do": "dance"})[-1].failure.message
 
 
 def test_a_failure_is_the_last_event(piped, job, masked_model):
@@ -110,11 +138,7 @@ def test_a_variant_this_machine_lacks_fails_before_loading(piped, job):
 
 
 def test_a_bug_is_a_row_with_its_traceback(piped, job):
-    piped.send_bytes(codec.dumps(replace(job(), inputs=({"no_text": "a"},))).encode())
-    events = [from_json(piped.recv_bytes())]
-    while not isinstance(events[-1], Failed):
-        events.append(from_json(piped.recv_bytes()))
-    failure = events[-1].failure
+    failure = ask(piped, replace(job(), inputs=({"no_text": "a"},)))[-1].failure
     assert failure.kind == "crash"
     assert "KeyError" in failure.message
     assert "Traceback" in failure.log_tail
@@ -125,13 +149,14 @@ def test_memory_that_runs_out_is_told_as_such():
 
 
 def test_the_same_worker_speaks_over_stdin_and_stdout(job):
-    text = codec.dumps(job()) + "\ngo\n"
+    commands = ({"do": "predict", "rows": None}, {"do": "time", "rows": [0], "calls": 2}, {"do": "end"})
+    text = "\n".join([codec.dumps(job()), *map(json.dumps, commands)]) + "\n"
     command = [sys.executable, "-m", "core.engine.worker"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, input=text.encode(), capture_output=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     events = [from_json(line) for line in done.stdout.splitlines()]
-    assert kinds(events)[-1] is Done
+    assert kinds(events) == [Stage, Loaded, Stage, Rows, Stage, Timed, Timed, Memory, Done]
     assert answers(events) == answers(run(job())[0])
 
 

@@ -6,10 +6,15 @@ import ctypes
 import json
 import os
 import time
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
+from typing import Any
 
-from core.engine.events import Done, Note, Rows, Stage, to_json
-from core.engine.worker import GO
+from core.engine.events import Done, Event, Loaded, Memory, Note, Rows, Stage, Timed, Untimed, to_json
+from core.records import Failure
+
+ANSWER = {"answer": "billing"}
+Send = Callable[[Event], None]
 
 
 def tell_surroundings(connection: Connection) -> None:
@@ -21,18 +26,75 @@ def tell_surroundings(connection: Connection) -> None:
         "done": job["done"],
         "argument": job["folder"],
     }
-    connection.send_bytes(to_json(Done(told)))
+    connection.send_bytes(to_json(Note(json.dumps(told))))
+    connection.send_bytes(to_json(Loaded(0.1, 1.0)))
+    connection.recv_bytes()
+
+
+def serve(
+    connection: Connection,
+    predict: Callable[[Send], None],
+    time_request: Callable[[Send, Sequence[int]], None] = lambda send, _: send(Timed(1000, 2000, 500)),
+    on_load: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> None:
+    """Answer commands as the real worker does, without a model."""
+
+    def send(event: Event) -> None:
+        connection.send_bytes(to_json(event))
+
+    on_load(json.loads(connection.recv_bytes()))
+    send(Loaded(0.1, 1.0, 5000))
+    while True:
+        command = json.loads(connection.recv_bytes())
+        if command["do"] == "predict":
+            predict(send)
+            send(Stage("ready"))
+        elif command["do"] == "time":
+            time_request(send, command["rows"])
+        else:
+            send(Memory({"peak": 2.0, "model": 1.0}))
+            send(Done({"cpu": "x"}))
+            return
+
+
+def two_batches(send: Send) -> None:
+    for positions in ((0, 1), (2, 3)):
+        send(Rows(positions, (ANSWER,) * 2, 0.1, 10))
 
 
 def measure(connection: Connection) -> None:
-    """Two batches, then latency in its turn."""
-    connection.recv_bytes()
-    for positions in ((0, 1), (2, 3)):
-        connection.send_bytes(to_json(Rows(positions, ({"answer": "billing"},) * 2, 0.1, 10)))
-    connection.send_bytes(to_json(Stage("latency")))
-    assert connection.recv_bytes() == GO
-    connection.send_bytes(to_json(Note("had its turn")))
-    connection.send_bytes(to_json(Done({"cpu": "x"})))
+    """Two batches, then as many calls as are wanted."""
+    serve(connection, two_batches)
+
+
+def measure_without_room_for_large_batches(connection: Connection) -> None:
+    def time_request(send: Send, rows: Sequence[int]) -> None:
+        small = len(rows) == 1
+        send(Timed(1, 2, 3) if small else Untimed(Failure("out_of_memory", "8 rows do not fit: no memory")))
+
+    serve(connection, two_batches, time_request)
+
+
+def die_when_timed(connection: Connection) -> None:
+    def time_request(send: Send, rows: Sequence[int]) -> None:
+        os._exit(3)
+
+    serve(connection, two_batches, time_request)
+
+
+def let_the_tiny_one_die_when_timed(connection: Connection) -> None:
+    model = ""
+
+    def on_load(job: dict[str, Any]) -> None:
+        nonlocal model
+        model = job["spec"]["model"]
+
+    def time_request(send: Send, rows: Sequence[int]) -> None:
+        if "tiny" in model:
+            os._exit(3)
+        send(Timed(1, 2, 3))
+
+    serve(connection, two_batches, time_request, on_load)
 
 
 def sleep(connection: Connection) -> None:
@@ -75,9 +137,19 @@ def print_without_end(connection: Connection) -> None:
 
 
 def measure_half_then_sleep(connection: Connection) -> None:
-    connection.recv_bytes()
-    connection.send_bytes(to_json(Rows((0, 1), ({"answer": "billing"},) * 2, 0.1, 10)))
-    time.sleep(60)
+    def half(send: Send) -> None:
+        send(Rows((0, 1), (ANSWER,) * 2, 0.1, 10))
+        time.sleep(60)
+
+    serve(connection, half)
+
+
+def predict_then_time_slowly(connection: Connection) -> None:
+    def time_request(send: Send, rows: Sequence[int]) -> None:
+        time.sleep(0.2)
+        send(Timed(1000, 200_000_000, 1000))
+
+    serve(connection, two_batches, time_request)
 
 
 def measure_slowly(connection: Connection) -> None:
@@ -86,7 +158,8 @@ def measure_slowly(connection: Connection) -> None:
 
 
 def fail_the_tiny_one(connection: Connection) -> None:
-    job = json.loads(connection.recv_bytes())
-    if "tiny" in job["spec"]["model"]:
-        raise SystemExit(1)
-    connection.send_bytes(to_json(Done({})))
+    def on_load(job: dict[str, Any]) -> None:
+        if "tiny" in job["spec"]["model"]:
+            raise SystemExit(1)
+
+    serve(connection, lambda _: None, on_load=on_load)

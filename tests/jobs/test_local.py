@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,138 +11,169 @@ from typing import Any
 import psutil
 import pytest
 
-from core import codec
-from core.engine.events import Done, Event, Note, Rows, Stage
-from core.errors import Interrupted
-from core.jobs import child, local
+from core.engine import worker
+from core.engine.events import Done, Event, Loaded, Memory, Note, Rows, Stage
+from core.engine.request import Call
+from core.errors import Interrupted, TrialFailed
+from core.jobs import child, spawn
+from core.jobs.local import LocalWorker
 from core.records import Failure
-from core.store import Claim
 from tests.jobs import targets
-from tests.store.samples import FAST, candidate, evalset, prepared
+from tests.store.samples import FAST, evalset, prepared
 
-Run = Callable[..., tuple[Failure | None, list[Event]]]
+Start = Callable[..., LocalWorker]
+JOB = worker.Job(prepared(["org/a"]).specs[0], "/models/a", evalset().inputs, done=(2, 5))
 
 
 @pytest.fixture
-def run() -> Run:
-    def run(target: Any, *, should_stop: Callable[[list[Event]], bool] = lambda _: False, **protocol: Any) -> Any:
-        spec = replace(prepared(["org/a"]).specs[0], protocol=replace(FAST, **protocol))
-        claim = Claim(codec.identity(spec), spec, spec.evalset, candidate(), frozenset({5, 2}))
-        events: list[Event] = []
-        failure = local.execute(
-            claim, evalset(), Path("/models/a"), events.append, lambda: should_stop(events), target=target
-        )
-        return failure, events
+def start() -> Iterator[Start]:
+    """Starts a worker that runs a target; it is closed when the test ends."""
+    started: list[LocalWorker] = []
 
-    return run
+    def start(target: Any, *, should_stop: Callable[[], bool] = lambda: False, **limits: Any) -> LocalWorker:
+        started.append(LocalWorker(replace(FAST, **limits), should_stop, target))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
 
 
-def test_no_secret_reaches_the_process(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def failure_of(one: LocalWorker, events: list[Event] | None = None) -> TrialFailed:
+    with pytest.raises(TrialFailed) as caught:
+        one.load(JOB, ([] if events is None else events).append)
+    return caught.value
+
+
+def test_no_secret_reaches_the_process(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = ("HF_TOKEN", "OAUTH_CLIENT_SECRET", "SHORTLIST_DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "MY_OWN_KEY")
     for name in secrets:
         monkeypatch.setenv(name, "s3cret")
-    failure, events = run(targets.tell_surroundings)
-    assert failure is None
-    done = events[-1]
-    assert isinstance(done, Done)
-    environment = done.environment["environment"]
+    environment = surroundings(start)["environment"]
     assert not set(environment) & set(secrets)
     assert "s3cret" not in str(environment)
     assert environment["HF_HUB_OFFLINE"] == environment["HF_HUB_DISABLE_IMPLICIT_TOKEN"] == "1"
     assert os.environ["HF_TOKEN"] == "s3cret"  # the runner keeps its own
 
 
-def test_the_process_stands_alone_in_an_empty_folder_and_knows_its_job(run: Run) -> None:
-    _, events = run(targets.tell_surroundings)
-    done = events[-1]
-    assert isinstance(done, Done)
-    told = done.environment
+def test_the_process_stands_alone_in_an_empty_folder_and_knows_its_job(start: Start) -> None:
+    told = surroundings(start)
     assert (told["folder"], told["leads_group"]) == ([], True)
     assert (told["done"], told["argument"]) == ([2, 5], "/models/a")
 
 
-def test_latency_begins_once_everything_before_is_taken(run: Run) -> None:
-    failure, events = run(targets.measure)
-    assert failure is None
-    assert [type(event) for event in events] == [Rows, Rows, Stage, Note, Done]
+def surroundings(start: Start) -> dict[str, Any]:
+    events: list[Event] = []
+    start(targets.tell_surroundings).load(JOB, events.append)
+    assert isinstance(events[0], Note)
+    told: dict[str, Any] = json.loads(events[0].text)
+    return told
 
 
-def test_a_trial_that_takes_too_long_is_ended(run: Run) -> None:
-    started = time.monotonic()
-    failure, events = run(targets.sleep, timeout_seconds=0.5)
-    assert failure is not None
+def test_a_worker_does_what_it_is_told_step_by_step(start: Start) -> None:
+    one, events = start(targets.measure), list[Event]()
+    one.load(JOB, events.append)
+    assert events == [Loaded(0.1, 1.0, 5000)]
+    one.predict(events.append)
+    assert [type(event) for event in events] == [Loaded, Rows, Rows, Stage]
+    assert one.time([3]) == Call(1000, 2000, 500)
+    one.end(events.append)
+    assert [type(event) for event in events[4:]] == [Memory, Done]
+
+
+def test_a_request_that_does_not_fit_is_told_and_the_worker_goes_on(start: Start) -> None:
+    one = start(targets.measure_without_room_for_large_batches)
+    one.load(JOB, lambda _: None)
+    assert one.time(range(8)) == Failure("out_of_memory", "8 rows do not fit: no memory")
+    assert one.time([0]) == Call(1, 2, 3)
+
+
+def test_time_counts_while_it_works_and_not_while_it_waits(start: Start) -> None:
+    one = start(targets.predict_then_time_slowly, timeout_seconds=1.5)
+    one.load(JOB, lambda _: None)
+    time.sleep(1.6)
+
+    def time_often(count: int) -> None:
+        for _ in range(count):
+            one.time([0])
+
+    time_often(3)
+    with pytest.raises(TrialFailed, match=r"not done after 1\.5 seconds"):
+        time_often(6)
+
+
+def test_a_worker_that_dies_while_it_waits_is_a_crash_at_the_next_command(start: Start) -> None:
+    one = start(targets.die_when_timed)
+    one.load(JOB, lambda _: None)
+    for _ in range(2):
+        with pytest.raises(TrialFailed, match="exit code 3"):
+            one.time([0])
+
+
+def test_a_trial_that_takes_too_long_is_ended(start: Start) -> None:
+    started, events = time.monotonic(), list[Event]()
+    one = start(targets.sleep, timeout_seconds=0.5)
+    failure = failure_of(one, events)
     assert (failure.kind, failure.message) == ("timeout", "The trial was not done after 0.5 seconds.")
+    one.close()
     assert time.monotonic() - started < 20
     assert not psutil.pid_exists(pid_of(events))
 
 
-def test_a_trial_that_takes_too_much_memory_is_ended(run: Run) -> None:
-    failure, _ = run(targets.eat_memory, memory_mb=1500)
-    assert failure is not None
+def test_a_trial_that_takes_too_much_memory_is_ended(start: Start) -> None:
+    failure = failure_of(start(targets.eat_memory, memory_mb=1500))
     assert failure.kind == "out_of_memory"
     assert "the limit is 1500 MB" in failure.message
 
 
-def test_a_stopped_trial_is_gone_with_all_it_started(run: Run) -> None:
+def test_a_stopped_trial_is_gone_with_all_it_started(start: Start) -> None:
     seen: list[Event] = []
-
-    def stop_when_up(events: list[Event]) -> bool:
-        seen[:] = events
-        return bool(events)
-
+    one = start(targets.sleep_with_a_grandchild, should_stop=lambda: bool(seen))
     with pytest.raises(Interrupted):
-        run(targets.sleep_with_a_grandchild, should_stop=stop_when_up)
+        one.load(JOB, seen.append)
+    one.close()
     leader = pid_of(seen)
     wait_until(lambda: not any(_group(process) == leader for process in psutil.process_iter()))
 
 
-def test_a_death_by_signal_is_a_crash_with_the_end_of_the_log(run: Run) -> None:
-    failure, _ = run(targets.segfault)
-    assert failure is not None
+def test_a_death_by_signal_is_a_crash_with_the_end_of_the_log(start: Start) -> None:
+    failure = failure_of(start(targets.segfault))
     assert (failure.kind, failure.message) == ("crash", "The worker died of SIGSEGV.")
     assert "about to read address 0" in failure.log_tail
     assert "in segfault" in failure.log_tail
 
 
-def test_an_end_without_a_result_is_a_crash(run: Run) -> None:
-    failure, _ = run(targets.leave)
-    assert failure is not None
+def test_an_end_without_a_result_is_a_crash(start: Start) -> None:
+    failure = failure_of(start(targets.leave))
     assert (failure.kind, failure.message) == ("crash", "The worker ended with exit code 7 and no result.")
     assert "nothing more to say" in failure.log_tail
 
 
-def test_what_is_no_event_is_never_interpreted(run: Run) -> None:
-    failure, events = run(targets.babble)
+def test_what_is_no_event_is_never_interpreted(start: Start) -> None:
+    events: list[Event] = []
+    failure = failure_of(start(targets.babble), events)
     assert events == []
-    assert failure is not None
     assert failure.kind == "crash"
     assert "no event" in failure.message
 
 
-def test_a_log_without_end_is_cut_off(run: Run) -> None:
-    failure, _ = run(targets.print_without_end)
-    assert failure is not None
+def test_a_log_without_end_is_cut_off(start: Start) -> None:
+    failure = failure_of(start(targets.print_without_end))
     assert failure.kind == "crash"
     assert len(failure.log_tail) <= 4000
 
 
-def test_an_error_of_the_taker_ends_the_process(run: Run) -> None:
-    spec = prepared(["org/a"]).specs[0]
-    claim = Claim("t", spec, spec.evalset, candidate(), frozenset())
-    pids = []
-
-    def fail(event: Event) -> None:
-        pids.append(pid_of([event]))
+def test_an_error_of_the_taker_is_raised(start: Start) -> None:
+    def fail(_: Event) -> None:
         raise RuntimeError("bug")
 
     with pytest.raises(RuntimeError, match="bug"):
-        local.execute(claim, evalset(), Path("x"), fail, lambda: False, target=targets.sleep)
-    assert not psutil.pid_exists(pids[0])
+        start(targets.sleep).load(JOB, fail)
 
 
 def test_only_known_names_of_the_environment_are_handed_on() -> None:
     given = {"PATH": "/bin", "LC_ALL": "C", "CUDA_VISIBLE_DEVICES": "1", "PASSWORD": "x", "PYTHONPATH": "/mine"}
-    kept = local.child_environment(given)
+    kept = spawn.child_environment(given)
     assert {name: kept.get(name) for name in given} == {
         "PATH": "/bin",
         "LC_ALL": "C",

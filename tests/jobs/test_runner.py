@@ -18,7 +18,8 @@ import pytest
 from core import registry
 from core.engine.prepare import Prepared, prepare
 from core.errors import Interrupted, ModelNotFound
-from core.jobs import ensure_runner, keeper, processes, runner
+from core.jobs import ensure_runner, keeper, processes, runner, trial
+from core.jobs.local import LocalWorker
 from core.jobs.runner import Progress, Runner
 from core.records import DatasetSpec, Outcome, Plan, PlanCandidate, Protocol, RunResult, Sample, Variant
 from core.store import Store
@@ -48,7 +49,7 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     """Puts something else in the place of the real worker."""
-    return lambda target: monkeypatch.setattr(runner, "execute", partial(runner.execute, target=target))
+    return lambda target: monkeypatch.setattr(trial, "LocalWorker", partial(LocalWorker, target=target))
 
 
 def planned(*models: str, rows: int | None = 40, protocol: Protocol = QUICK) -> Prepared:
@@ -150,7 +151,7 @@ def test_a_model_that_cannot_be_fetched_is_a_failed_row_with_the_reason(
     def locate(*_: Any) -> Any:
         raise ModelNotFound("It has been deleted.", "Choose another model.")
 
-    monkeypatch.setattr(runner, "locate", locate)
+    monkeypatch.setattr(trial, "locate", locate)
     Runner(store).work(run)
     failure = store.run(run).outcomes[0].failure
     assert failure is not None
@@ -205,18 +206,20 @@ def test_trials_of_another_machine_are_left_alone(store: Store) -> None:
 def test_two_runners_of_a_machine_never_measure_at_once(store: Store, worker: Callable[[Any], None]) -> None:
     worker(targets.measure_slowly)
     run = store.submit(planned(SMALL, LARGE, rows=4))
-    at_once = []
+    at_work: list[int] = []
+    executed: list[int] = []
 
-    def watch(_: Progress) -> None:
-        at_once.append(sum(outcome.status == "running" for outcome in store.progress(run).outcomes))
+    def work() -> None:
+        executed.append(Runner(store).work(run, lambda _: at_work.append(threading.get_ident())))
 
-    threads = [threading.Thread(target=Runner(store).work, args=(run, watch)) for _ in range(2)]
+    threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     assert store.progress(run).status == "done"
-    assert set(at_once) == {1}
+    assert len(set(at_work)) == 1
+    assert sorted(executed) == [0, 2]
 
 
 def test_an_idle_runner_leaves_when_told_how_long_to_wait(store: Store) -> None:

@@ -1,0 +1,112 @@
+"""Executes the trials of a run: they predict one after the other, stay loaded, and are timed together at the end.
+
+Only one of them works at any time; the others wait on their pipes. Where the next model would not fit into memory
+beside those that wait, these are timed and ended first: the run is then timed in blocks.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+
+from core.catalog.fit import fits
+from core.engine import environment, latency
+from core.engine.request import requests
+from core.jobs.keeper import LEASE_SECONDS, Keeper
+from core.jobs.trial import OnProgress, Trial
+from core.store import Claim, Store
+
+MB = 1_000_000
+IN_BLOCKS = (
+    "Not all trials fit into memory together: this one was timed together with {others}. "
+    "Its times and those of the other trials of the run were taken one after the other."
+)
+
+
+def execute(
+    store: Store,
+    runner: str,
+    first: Claim,
+    keeper: Keeper,
+    hardware: Collection[str],
+    token: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> int:
+    """Execute what is to be done of a run, beginning with a trial that is claimed already; how many trials that were.
+
+    Args:
+        store: Where trials come from and results go to.
+        runner: Who claims them.
+        first: Names the run.
+        keeper: Holds the leases.
+        hardware: Fingerprints of this machine.
+        token: For the Hub.
+        on_progress: Called whenever a trial has come further.
+
+    Raises:
+        UserError: The database cannot be used any more. No trial is held then, nor after any other exception.
+    """
+    waiting: list[Trial] = []
+    count, blocks = 0, 0
+    claim: Claim | None = first
+    try:
+        while claim is not None:
+            if waiting and not _fits_beside(claim, waiting):
+                _time_together(waiting, in_blocks=True)
+                waiting, blocks = [], blocks + 1
+            trial = Trial(store, runner, claim, keeper, token, on_progress)
+            waiting.append(trial)
+            trial.predict()
+            waiting = [one for one in waiting if not one.over]
+            count += 1
+            claim = store.claim(runner, LEASE_SECONDS, first.run, hardware)
+        _time_together(waiting, in_blocks=blocks > 0)
+    finally:
+        for trial in waiting:
+            trial.release()
+    return count
+
+
+def _fits_beside(claim: Claim, waiting: Sequence[Trial]) -> bool:
+    """Whether a model can be loaded while others are. Where nothing is known of its size, it has to try."""
+    import psutil
+
+    variant = claim.spec.variant
+    memory: dict[str, float | None] = dict(environment.memory())
+    memory["cpu"] = psutil.virtual_memory().available / MB
+    total = memory.get(variant.device)
+    if claim.candidate is None or total is None:
+        return True
+    if variant.device != "cpu":
+        memory[variant.device] = total - sum(
+            one.model_mb for one in waiting if one.claim.spec.variant.device == variant.device
+        )
+    # Not where it is tight either: those that wait take more as soon as they are given larger batches.
+    return fits(claim.candidate, variant, memory).verdict in ("yes", "unknown")
+
+
+def _time_together(trials: Sequence[Trial], *, in_blocks: bool) -> None:
+    """Time these trials on the same requests, by turns, and end them."""
+    for trial in trials:
+        trial.begin_timing()
+    trials = [trial for trial in trials if not trial.over]
+    if not trials:
+        return
+    session = uuid.uuid4().hex[:12]
+    protocol, rows = trials[0].claim.spec.protocol, len(trials[0].evalset.ids)
+    busy = environment.busy_percent()
+    for size in protocol.latency_batch_sizes:
+        able = [trial for trial in trials if not trial.over]
+        subjects = [latency.Subject(trial.time, trial.first_call_ns) for trial in able]
+        found = latency.joint(subjects, requests(rows, size), protocol, session=session)
+        for trial, series in zip(able, found, strict=True):
+            if series is not None:
+                trial.keep_times(series)
+    busy = max(busy, environment.busy_percent())
+    for trial in trials:
+        if in_blocks:
+            others = [one.claim.spec.model for one in trials if one is not trial]
+            trial.note(IN_BLOCKS.format(others=", ".join(others) or "no other"))
+        if note := environment.busy_note(busy):
+            trial.note(note)
+        trial.end({"busy_percent": round(busy, 1)})
