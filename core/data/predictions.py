@@ -103,10 +103,11 @@ def join(
             rows', or there are more predictions than rows.
     """
     columns, frame = dict(columns or {}), table.frame
-    ids = _ids(frame, columns)
+    ids = _ids(frame, columns, evalset)
     said = _predictions(task, table, evalset, labels or {}, columns)
     places = _by_position(len(said), evalset) if ids is None else _by_id(ids, evalset)
-    unmatched = _unmatched(ids or (), evalset)
+    met = set(places)
+    unmatched = tuple(name for place, name in enumerate(ids or ()) if place not in met)
     found = [None if place is None else said[place] for place in places]
     missing = tuple(position for position, prediction in enumerate(found) if prediction is None)
     if len(missing) == len(found):
@@ -299,12 +300,15 @@ def _unknown_labels(task: Task, found: Sequence[Prediction | None], evalset: Eva
 # --- joining -------------------------------------------------------------------------------------------------------
 
 
-def _ids(frame: pd.DataFrame, columns: Mapping[str, str | int]) -> list[str] | None:
+def _ids(frame: pd.DataFrame, columns: Mapping[str, str | int], evalset: EvalSet) -> list[str] | None:
+    """The predictions' ids; None where there are none, or where they repeat just as those of the rows do."""
     column = find_column(frame, columns.get("id"), ID_COLUMNS)
     if column is None:
         return None
     ids = [row_id(value) for value in frame[column].tolist()]
     repeated = [name for name, count in Counter(ids).items() if count > 1]
+    if repeated and len(ids) == len(evalset.ids) and all(map(_is_numbered, evalset.ids, ids)):
+        return None
     if repeated:
         raise DatasetMismatch(
             f"Several predictions have the id {repeated[0]!r}"
@@ -312,6 +316,11 @@ def _ids(frame: pd.DataFrame, columns: Mapping[str, str | int]) -> list[str] | N
             "Keep one prediction per id.",
         )
     return ids
+
+
+def _is_numbered(id: str, name: str) -> bool:
+    """Whether a row's id is this one, or this one made different from an earlier row's: `7#2` of `7`."""
+    return id == name or (id.startswith(f"{name}#") and id.removeprefix(f"{name}#").isdecimal())
 
 
 def row_id(value: Any) -> str:
@@ -322,9 +331,9 @@ def row_id(value: Any) -> str:
 
 
 def _by_id(ids: Sequence[str], evalset: EvalSet) -> list[int | None]:
-    """Place in the file of each row's prediction."""
-    at = {name: place for place, name in enumerate(ids)}
-    places = [at.get(name) for name in evalset.ids]
+    """Place in the file of each row's prediction; upper and lower case differ only where they must."""
+    at, loosely = {name: place for place, name in enumerate(ids)}, _by_key(ids, evalset.ids)
+    places = [at.get(name, loosely.get(name.casefold())) for name in evalset.ids]
     if any(place is not None for place in places):
         return places
     theirs, ours = (", ".join(map(repr, some[:EXAMPLES])) for some in (ids, evalset.ids))
@@ -334,9 +343,11 @@ def _by_id(ids: Sequence[str], evalset: EvalSet) -> list[int | None]:
     )
 
 
-def _unmatched(ids: Sequence[str], evalset: EvalSet) -> tuple[str, ...]:
-    known = set(evalset.ids)
-    return tuple(name for name in ids if name not in known)
+def _by_key(ids: Sequence[str], others: Sequence[str]) -> dict[str, int]:
+    """Place of each id in lower case, of those that stay different from all others on either side."""
+    ours, theirs = Counter(map(str.casefold, ids)), Counter(map(str.casefold, others))
+    keys = map(str.casefold, ids)
+    return {key: place for place, key in enumerate(keys) if ours[key] == 1 and theirs[key] == 1}
 
 
 def _listed_unmatched(ids: Sequence[str], drawn: bool) -> list[str]:

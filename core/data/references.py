@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from core.data.evalset import ID_COLUMNS, Loaded, build
+from core.data.mapping import resolve_columns
 from core.data.predictions import find_column, read_answers, row_id
 from core.data.table import Table, is_missing
 from core.errors import DatasetMismatch
@@ -62,8 +63,10 @@ def load_references(
     elif id_column is not None:
         found = find_column(table.frame, id_column, ())
         table = replace(table, frame=table.frame.rename(columns={found: ID_COLUMNS[0]}))
-    spec = DatasetSpec(path=str(paths[0]), columns={**columns, column.name: name}, labels=labels or {})
-    return build(table, spec, cast("Task", _WithoutInputs(task)))
+    able = cast("Task", _WithoutInputs(task))
+    # Named, so that nothing is said of inputs that nobody asked for.
+    chosen = resolve_columns(able, table.frame, {**columns, column.name: name})
+    return build(table, DatasetSpec(path=str(paths[0]), columns=chosen, labels=labels or {}), able)
 
 
 class _WithoutInputs:

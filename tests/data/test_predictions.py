@@ -113,6 +113,22 @@ def test_ids_that_no_row_has_are_told_with_examples(file):
     assert "Predictions with an id that no row has: 1 ('x7')." in found.notes
 
 
+def test_ids_that_differ_in_case_alone_meet_where_no_other_id_does(file):
+    rows = evalset(["ham", "spam", "ham"], ids=("A1", "b2", "B2"))
+    found = joined(file("said.csv", "id,prediction\na1,ham\nb2,spam\nB2,ham\n"), rows)
+    assert (answers(found), found.unmatched) == (["ham", "spam", "ham"], ())
+    found = joined(file("other.csv", "id,prediction\na1,ham\nb2,spam\n"), rows)
+    assert (answers(found), found.missing) == (["ham", "spam", ""], (2,))
+
+
+def test_ids_that_repeat_in_both_files_alike_are_joined_by_position(file):
+    rows = evalset(["ham", "spam", "ham"], ids=("7", "7#2", "8"))
+    path = file("said.csv", "id,prediction\n7,ham\n7,spam\n8,ham\n")
+    assert answers(joined(path, rows)) == ["ham", "spam", "ham"]
+    with pytest.raises(DatasetMismatch, match="Several predictions have the id '7'"):
+        joined(path, evalset(["ham", "spam", "ham"], ids=("7", "6", "8")))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "error"),
     [
