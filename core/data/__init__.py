@@ -8,6 +8,8 @@
 `proposal.py`   the same for several candidates, as a page shows it
 `sample.py`     the seeded, stratified draw
 `evalset.py`    the rows that can be scored, and the list of those that cannot
+`references.py` references without inputs, for scoring without a model
+`predictions.py` answers made elsewhere, joined with the rows; `answers.py` reads their cells
 """
 
 from core.data.evalset import Loaded, build, load, load_rows, preview, unusable_in_words

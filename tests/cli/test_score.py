@@ -224,8 +224,10 @@ OFFICIAL = {
     ),
     "sclite": (
         ("automatic-speech-recognition", "speech/sclite_golden/csrnab.hyp", "speech/sclite_golden/csrnab.ref"),
-        ("--reader", "trn", "--predictions-reader", "trn", "--metrics", "wer")
-        + ("--option", "wer_normalizer=lower", "--option", "wer_alternatives=true"),
+        (
+            *("--reader", "trn", "--predictions-reader", "trn", "--metrics", "wer"),
+            *("--option", "wer_normalizer=lower", "--option", "wer_alternatives=true"),
+        ),
         {"wer": (0.120, 3)},
     ),
     "XQuAD, mT5": (("question-answering", XQUAD, XQUAD), (), {"exact_match": (0.68571, 5), "f1": (0.81136, 5)}),
