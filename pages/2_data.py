@@ -11,7 +11,7 @@ from core import codec, registry
 from core.catalog import stored
 from core.errors import UserError
 from core.records import DatasetSpec
-from pages._ui import cached, frame
+from pages._ui import cached, frame, media
 from pages._ui.data import columns, labels, predictions, sample, source
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def _meaning(selection: Selection, task: Task, spec: DatasetSpec, table: Table) 
         st.subheader("2 · Columns", anchor=False)
         spec = dataclasses.replace(spec, columns=columns.choose(task, table, spec.columns, key))
         unnamed = cached.loaded(dataclasses.replace(spec, labels={}, sample=None), task.name)
+        media.gallery(task, unnamed.evalset)
     candidates = [one for one in cached.store().shortlist(selection.id) if one.source != stored.SOURCE]
     tables: list[LabelTable] = []
     if task.labelled:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.analysis.wording import plain
+from core.analysis.wording import said
 from core.metrics.base import per_row, resolve_options
+from core.tasks.base import reference_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ class RowTable:
     inputs: tuple[Mapping[str, Any], ...]
     kinds: Mapping[str, str]
     """Word of an input → what its values are: `text`, `image`, `audio` …"""
+    answer_kind: str
+    """What references and answers are."""
     references: tuple[Any, ...]
     answers: tuple[tuple[Any, ...], ...]
     """Per trial, one per row; None where the trial has not answered it."""
@@ -47,6 +50,19 @@ class RowTable:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def asked(self, row: int) -> dict[str, str]:
+        """The inputs of a row, in words."""
+        inputs = self.inputs[row]
+        return {word: said(self.kinds.get(word, "text"), value, inputs) for word, value in inputs.items()}
+
+    def wanted(self, row: int) -> str:
+        """The reference of a row, in words."""
+        return said(self.answer_kind, self.references[row], self.inputs[row])
+
+    def given(self, trial: int, row: int) -> str:
+        """What a trial answered, in words."""
+        return said(self.answer_kind, self.answers[trial][row], self.inputs[row])
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +99,7 @@ def row_table(analysis: Analysis, trials: Sequence[str] | None = None) -> RowTab
         ids=evalset.ids,
         inputs=evalset.inputs,
         kinds={column.name: column.kind for column in analysis.task.columns if column.role == "input"},
+        answer_kind=reference_column(analysis.task).kind,
         references=evalset.references,
         answers=tuple(answers),
         scores=scores,
@@ -165,6 +182,6 @@ def _filter(key: str, title: str, rows: NDArray[np.bool_]) -> RowFilter:
 
 
 def _holds(table: RowTable, row: int, words: list[str]) -> bool:
-    parts = (table.ids[row], table.references[row], *table.inputs[row].values(), *(one[row] for one in table.answers))
-    text = " ".join(map(plain, parts)).casefold()
+    given = (table.given(trial, row) for trial in range(len(table.trials)))
+    text = " ".join((table.ids[row], table.wanted(row), *table.asked(row).values(), *given)).casefold()
     return all(word in text for word in words)

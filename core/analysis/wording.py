@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from core.analysis.intervals import Interval
     from core.records import Limits, TrialSpec, Variant
@@ -220,6 +220,30 @@ def plain(value: Any) -> str:
         case list() | tuple():
             return " · ".join(map(plain, value)) or "none"
     return str(value)
+
+
+def said(kind: str, value: Any, row: Mapping[str, Any]) -> str:
+    """A value of a kind (`core.tasks.base.Kind`) in words, in the row it belongs to."""
+    if kind == "words":
+        return " ".join(value)
+    if kind == "tags" and value is not None:
+        words = next((one for one in row.values() if isinstance(one, list)), value)
+        return _entities(words, value)
+    return plain(value)
+
+
+def _entities(words: Sequence[str], tags: Sequence[str]) -> str:
+    """Angela Merkel (PER) · Łódź (LOC)."""
+    from core.tasks.tags import OUTSIDE, iob2, split_labels
+
+    split = split_labels(list(dict.fromkeys(tags)))
+    found: list[tuple[list[str], str]] = []
+    for word, (prefix, kind) in zip(words, iob2([split[tag] for tag in tags]), strict=False):
+        if prefix == "I" and found:
+            found[-1][0].append(word)
+        elif prefix != OUTSIDE:
+            found.append(([word], kind))
+    return " · ".join(f"{' '.join(part)} ({kind})" for part, kind in found) or "none"
 
 
 def _shares(runs: Sequence[tuple[str | None, int]]) -> str:

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.rows import search
-from core.analysis.wording import NOTHING, plain, quality
+from core.analysis.wording import NOTHING, quality
 from core.export.text import markdown
-from pages._ui import cached, frame
+from pages._ui import cached, frame, media
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 PER_PAGE = 50
 SHOWN_TRIALS = 4
-SHOW: dict[str, Any] = {"image": st.image, "audio": st.audio}
-"""How an input is shown that is no text."""
 RIGHT, WRONG = "background-color: rgba(0, 158, 115, 0.16)", "background-color: rgba(213, 94, 0, 0.20)"
 
 
@@ -144,8 +142,8 @@ def _styled(table: RowTable, rows: list[int], order: list[int]) -> Any:
     """The page as a table: what was asked, what is right, and each answer with its sign and colour."""
     lines = [
         {
-            "text": " · ".join(map(plain, table.inputs[row].values())),
-            "reference": plain(table.references[row]),
+            "text": " · ".join(table.asked(row).values()),
+            "reference": table.wanted(row),
             **{table.trials[index]: _signed(table, index, row) for index in order},
         }
         for row in rows
@@ -180,10 +178,11 @@ def _one_row(table: RowTable, positions: NDArray[Any], place: int, order: list[i
             _step("Next", ids, place + 1, "J", place == len(ids) - 1)
             if st.button("Comment", icon=":material/add_comment:", key="row_comment"):
                 frame.go("review", {"row": table.ids[row]})
+        words = table.asked(row)
         for word, value in table.inputs[row].items():
-            SHOW.get(table.kinds.get(word, "text"), st.text)(value["file"] if isinstance(value, dict) else plain(value))
+            media.show(table.kinds.get(word, "text"), value, words[word])
         st.caption("Reference")
-        st.text(plain(table.references[row]))
+        st.text(table.wanted(row))
         st.caption("Answers")
         for index in order:
             _answer(table, index, row)
@@ -191,7 +190,7 @@ def _one_row(table: RowTable, positions: NDArray[Any], place: int, order: list[i
 
 def _answer(table: RowTable, index: int, row: int) -> None:
     """One trial's answer; a label beside the name, a text under it."""
-    name, words = markdown(table.names[index]), plain(table.answers[index][row])
+    name, words = markdown(table.names[index]), table.given(index, row)
     if not table.answered[index, row]:
         st.markdown(f":gray[:material/hourglass_empty:] {name}: not answered yet")
         return
@@ -219,7 +218,7 @@ def _signed(table: RowTable, index: int, row: int) -> str:
     if not table.answered[index, row]:
         return NOTHING
     sign = "" if not table.judged else "✓ " if table.right[index, row] else "✗ "
-    return f"{sign}{plain(table.answers[index][row])}"
+    return f"{sign}{table.given(index, row)}"
 
 
 def _colour(table: RowTable, index: int, row: int) -> str:

@@ -78,7 +78,7 @@ def _in_words(tables: Sequence[LabelTable], labels: int) -> str:
     if ready == len(tables):
         return f":green[:material/check_circle:] **All {len(tables)} {models} know the {labels} labels.**"
     return (
-        f":orange[:material/warning:] **{ready} of {len(tables)} {models} know all {labels} labels.** "
+        f":orange[:material/warning:] **{ready} of {len(tables)} {models} {"knows" if len(tables) == 1 else "know"} all {labels} labels.** "
         "The others cannot run before each label has a partner."
     )
 
