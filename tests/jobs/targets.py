@@ -163,3 +163,10 @@ def fail_the_tiny_one(connection: Connection) -> None:
             raise SystemExit(1)
 
     serve(connection, lambda _: None, on_load=on_load)
+
+
+def measure_without_predicting(connection: Connection) -> None:
+    def on_load(job: dict[str, Any]) -> None:
+        assert len(job["done"]) == len(job["inputs"])
+
+    serve(connection, lambda _: None, lambda send, _: send(Timed(1, 10_000_000_000, 3)), on_load)

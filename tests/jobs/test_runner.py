@@ -6,9 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ import pytest
 from core import registry
 from core.engine.prepare import Prepared, prepare
 from core.errors import Interrupted, ModelNotFound
-from core.jobs import ensure_runner, keeper, processes, runner, trial
-from core.jobs.local import LocalWorker
+from core.jobs import ensure_runner, processes, runner, trial
 from core.jobs.runner import Progress, Runner
 from core.records import DatasetSpec, Outcome, Plan, PlanCandidate, Protocol, RunResult, Sample, Variant
 from core.store import Store
@@ -29,27 +27,6 @@ from tests.jobs.test_local import wait_until
 
 SMALL, LARGE = "helpdesk-lab/ticket-router-bert-tiny", "helpdesk-lab/ticket-router-bert-mini"
 QUICK = Protocol(latency_batch_sizes=(1,), min_calls=5, min_seconds=0.01, warmup=1, timeout_seconds=120)
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    store = Store()
-    yield store
-    store.close()
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beats come quickly, so that a cancel or a death is seen at once."""
-    monkeypatch.setattr(keeper, "BEAT_SECONDS", 0.1)
-    monkeypatch.setattr(runner, "DEAD_AFTER_SECONDS", 0.5)
-    monkeypatch.setattr(runner, "IDLE_SECONDS", 0.05)
-
-
-@pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
-    """Puts something else in the place of the real worker."""
-    return lambda target: monkeypatch.setattr(trial, "LocalWorker", partial(LocalWorker, target=target))
 
 
 def planned(*models: str, rows: int | None = 40, protocol: Protocol = QUICK) -> Prepared:
