@@ -74,11 +74,11 @@ def forget(selection: Selection) -> None:
 
 def _in_words(tables: Sequence[LabelTable], labels: int) -> str:
     ready = sum(not table.missing for table in tables)
-    models = "model" if len(tables) == 1 else "models"
+    models, know = ("model", "knows") if len(tables) == 1 else ("models", "know")
     if ready == len(tables):
-        return f":green[:material/check_circle:] **All {len(tables)} {models} know the {labels} labels.**"
+        return f":green[:material/check_circle:] **All {len(tables)} {models} {know} the {labels} labels.**"
     return (
-        f":orange[:material/warning:] **{ready} of {len(tables)} {models} {"knows" if len(tables) == 1 else "know"} all {labels} labels.** "
+        f":orange[:material/warning:] **{ready} of {len(tables)} {models} {know} all {labels} labels.** "
         "The others cannot run before each label has a partner."
     )
 
