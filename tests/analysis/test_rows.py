@@ -5,6 +5,7 @@ import pytest
 
 from core.analysis.rows import filters, row_table, search
 from core.analysis.summary import analyse
+from core.analysis.wording import said
 from tests.analysis.factory import make_run
 
 
@@ -76,3 +77,14 @@ def test_search_finds_every_word_in_text_reference_and_answers(table):
     assert search(table, "  ").tolist() == list(range(200))
     assert search(table, word, positions=np.array([7])).tolist() == [7]
     assert not len(search(table, "nowhere-to-be-found"))
+
+
+def test_rows_of_a_task_that_judges_none_are_all_there_is(table):
+    assert [one.key for one in filters(replace(table, judged=False))] == ["all"]
+
+
+def test_entities_are_told_with_their_words():
+    row = {"words": ["Ana", "Silva", "moved", "to", "Łódź", "."]}
+    assert said("tags", ["B-PER", "I-PER", "O", "O", "B-LOC", "O"], row) == "Ana Silva (PER) · Łódź (LOC)"
+    assert said("tags", ["O"] * 6, row) == "none"
+    assert said("words", row["words"], row) == "Ana Silva moved to Łódź ."

@@ -86,7 +86,7 @@ def _measure(spec: TrialSpec, prepared: Prepared) -> Outcome:
 
 def _chunk(rows: events.Rows, spec: TrialSpec, evalset: EvalSet) -> Chunk:
     references = [evalset.references[position] for position in rows.positions]
-    scored = statistics(
-        registry.task(spec.task), spec.metrics, spec.options, evalset.labels, rows.predictions, references
-    )
+    task = registry.task(spec.task)
+    kept = [name for name in spec.metrics if registry.metric(name, task).stored]
+    scored = statistics(task, kept, spec.options, evalset.labels, rows.predictions, references)
     return Chunk(rows.positions, rows.predictions, scored, rows.seconds, rows.units)

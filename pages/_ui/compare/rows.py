@@ -63,7 +63,7 @@ def _chip(table: RowTable, filters: list[RowFilter]) -> RowFilter:
     sets = {one.key: one for one in filters if len(one) or one.key in ("all", "disagree", "all_wrong")}
     if len(table.trials) != 3:  # of two, only A wrong is only B right; of many, it is a chip too many for each
         sets = {key: one for key, one in sets.items() if not key.startswith("only_wrong")}
-    usual = "disagree" if len(sets["disagree"]) else "all"
+    usual = "disagree" if len(sets.get("disagree", ())) else "all"
     _follow_link("filter", default="all" if "row" in st.query_params else usual)
     if st.session_state["filter"] not in sets:
         st.session_state["filter"] = usual

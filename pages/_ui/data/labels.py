@@ -76,7 +76,8 @@ def _in_words(tables: Sequence[LabelTable], labels: int) -> str:
     ready = sum(not table.missing for table in tables)
     models, know = ("model", "knows") if len(tables) == 1 else ("models", "know")
     if ready == len(tables):
-        return f":green[:material/check_circle:] **All {len(tables)} {models} {know} the {labels} labels.**"
+        who = f"All {ready} models" if ready > 1 else "The model"
+        return f":green[:material/check_circle:] **{who} {know} the {labels} labels.**"
     return (
         f":orange[:material/warning:] **{ready} of {len(tables)} {models} {know} all {labels} labels.** "
         "The others cannot run before each label has a partner."
