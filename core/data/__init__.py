@@ -1,13 +1,17 @@
 """Where rows come from: files and Hub data sets, as the `EvalSet` that every trial of a run shares.
 
-`source.py`     a file or a Hub data set → `Table`
-`delimited.py`  CSV and TSV as they are found: encodings, stray quotes, missing headers
-`readers.py`    the other formats; READERS is the table of all of them
-`mapping.py`    which column is which
-`labels.py`     which model label is which data set label
-`proposal.py`   the same for several candidates, as a page shows it
-`sample.py`     the seeded, stratified draw
-`evalset.py`    the rows that can be scored, and the list of those that cannot
+`source.py`         a file, a folder or a Hub data set → `Table`
+`readers.py`        the table of all readers
+`table_formats.py`  CSV, TSV, JSON, Parquet, NumPy; `delimited.py`: CSV and TSV as they are found; `squad.py`
+`line_formats.py`   CoNLL columns, texts by line, transcripts
+`folder.py`         formats of several files: `parallel.py`, `media_folder.py`, `idx.py`
+`mapping.py`        which column is which, by name, and by content (`profiles.py`)
+`kinds.py`          how the cells of a column are read; `files.py`: pictures and clips; `answers.py`
+`labels.py`         which model label is which data set label
+`proposal.py`       the same for several candidates, as a page shows it
+`sample.py`         the seeded, stratified draw
+`evalset.py`        the rows that can be scored, and the list of those that cannot
+`predictions.py`    answers made elsewhere, and `references.py`: what they are scored against
 `references.py` references without inputs, for scoring without a model
 `predictions.py` answers made elsewhere, joined with the rows; `answers.py` reads their cells
 """

@@ -279,11 +279,13 @@ def _has_header(rows: Sequence[list[str]], named: Names) -> bool:
     if all(cell.casefold() in COMMON_NAMES for cell in cells):
         return True
     columns = [[row[index].strip() for row in body if row[index].strip()] for index in range(len(cells))]
+    # A name may be empty above row numbers, but a column with gaps may as well begin with one.
+    named_numbers = [column for cell, column in zip(cells, columns, strict=True) if cell or len(column) == len(body)]
     if any(cell in column and _repeats([cell, *column]) for cell, column in zip(cells, columns, strict=True)):
         return False
     if any(cell.casefold() in COMMON_NAMES for cell in cells):
         return True
-    if any(column and all(map(_NUMBER.fullmatch, column)) for column in columns):
+    if any(column and all(map(_NUMBER.fullmatch, column)) for column in named_numbers):
         return True
     if not all(len(cell) <= 40 and len(cell.split()) <= 3 for cell in cells):
         return False

@@ -30,6 +30,7 @@ SHOWN = 200
 """Characters of a value that a skipped row shows."""
 
 _INTEGER = re.compile(r"[+-]?\d+(\.0+)?")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass(frozen=True)
@@ -73,45 +74,53 @@ def build(table: Table, spec: DatasetSpec, task: Task) -> Loaded:
     columns = resolve_columns(task, frame, spec.columns)
     label_names = _label_names(table, spec, task, columns)
     reading = Reading(label_names, _folder(spec))
-    values, problems = {}, {}
-    for column in task.columns:
-        if column.name in columns:
-            values[column.name], problems[column.name] = _read(frame[columns[column.name]], column, reading)
-    usable, skipped = _sort_out(frame.index, task, values, problems)
+    wanted = [column for column in task.columns if column.name in columns]
+    cells = _Cells(len(frame))
+    cells.read([column for column in wanted if not _is_file(column)], frame, columns, reading, range(len(frame)))
+    usable, skipped = cells.sort_out(range(len(frame)), task, frame.index)
+    reference = reference_column(task)
+    labels = label_names_of(reference.kind, [cells.value(reference.name, row) for row in usable])
+    if spec.sample is not None and usable:
+        stratified = KINDS[reference.kind].stratified
+        drawn = draw([cells.value(reference.name, row) for row in usable], spec.sample, stratified)
+        usable = [usable[position] for position in drawn]
+    # Pictures and clips are opened last: none that is not scored.
+    cells.read([column for column in wanted if _is_file(column)], frame, columns, reading, usable)
+    usable, broken = cells.sort_out(usable, task, frame.index)
+    skipped += broken
     if not usable:
-        reasons = sorted({skip.reason for skip in skipped})
         raise DatasetMismatch(
-            f"None of the {len(frame):,} rows can be used: {'; '.join(reasons)}.",
+            f"None of the {len(frame):,} rows can be used: {'; '.join(sorted(_counted(skipped)))}.",
             f"Columns taken: {', '.join(f'{word} from {name!r}' for word, name in columns.items())}.",
         )
-    inputs = [column.name for column in task.columns if column.role == "input" and column.name in values]
-    reference = reference_column(task)
-    wanted = values.get(reference.name, [None] * len(frame))
-    references = [wanted[row] for row in usable]
-    labels = label_names_of(reference.kind, references)
-    if spec.sample is not None:
-        stratified = KINDS[reference.kind].stratified
-        usable = [usable[position] for position in draw(references, spec.sample, stratified)]
+    inputs = [column.name for column in wanted if column.role == "input"]
     ids, repeated = _ids(frame, columns)
     rows = EvalSet(
         id="",
         task=task.name,
         ids=tuple(ids[row] for row in usable),
-        inputs=tuple({word: values[word][row] for word in inputs} for row in usable),
-        references=tuple(wanted[row] for row in usable),
+        inputs=tuple({word: cells.value(word, row) for word in inputs} for row in usable),
+        references=tuple(cells.value(reference.name, row) for row in usable),
         labels=labels,
         extras=_extras(frame, columns, usable),
         skipped=tuple(sorted((*table.dropped, *skipped), key=lambda skip: skip.row)),
         positions=tuple(int(frame.index[row]) for row in usable),
     )
     evalset = replace(rows, id=codec.identity([rows.task, _content(rows.inputs), rows.references, rows.labels]))
+    left_out = {word: None for word, name in spec.columns.items() if name is None}
     pinned = replace(
-        spec, revision=table.revision, reader=spec.reader or table.reader, columns=columns, labels=label_names
+        spec,
+        revision=table.revision,
+        reader=spec.reader or table.reader,
+        columns={**columns, **left_out},
+        labels=label_names,
     )
     return Loaded(pinned, evalset, (*table.notes, *_notes(frame, spec, task, columns, evalset, repeated)))
 
 
-def preview(table: Table, task: Task, columns: Mapping[str, str | int] | None = None, n: int = 5) -> pd.DataFrame:
+def preview(
+    table: Table, task: Task, columns: Mapping[str, str | int | None] | None = None, n: int = 5
+) -> pd.DataFrame:
     """The first rows under the task's words, as a page shows them before anything is confirmed.
 
     Raises:
@@ -124,9 +133,14 @@ def preview(table: Table, task: Task, columns: Mapping[str, str | int] | None = 
 
 def unusable_in_words(skipped: Sequence[SkippedRow], total: int) -> str:
     """How many rows are not scored, and why, in a sentence."""
-    counts = Counter(skip.reason for skip in skipped)
+    counts = _counted(skipped)
     listed = ", ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(5))
     return f"{len(skipped):,} of {total:,} rows cannot be used and are not scored: {listed}."
+
+
+def _counted(skipped: Sequence[SkippedRow]) -> Counter[str]:
+    """Reason → rows, whatever values and files it names."""
+    return Counter(_QUOTED.sub("…", skip.reason) for skip in skipped)
 
 
 def _label_names(table: Table, spec: DatasetSpec, task: Task, columns: Mapping[str, str | int]) -> dict[str, str]:
@@ -143,6 +157,61 @@ def _folder(spec: DatasetSpec) -> Path | None:
         return None
     path = Path(spec.path)
     return path if path.is_dir() else path.parent
+
+
+def _is_file(column: Column) -> bool:
+    return column.role == "input" and column.kind in ("image", "audio")
+
+
+class _Cells:
+    """The values of the columns, as far as they are read, and why some cannot be used."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._values: dict[str, list[Any]] = {}
+        self._problems: dict[str, list[str | None]] = {}
+
+    def value(self, word: str, row: int) -> Any:
+        """None where the column is not there."""
+        return self._values[word][row] if word in self._values else None
+
+    def read(
+        self,
+        wanted: Sequence[Column],
+        frame: pd.DataFrame,
+        columns: Mapping[str, str | int],
+        reading: Reading,
+        rows: Sequence[int],
+    ) -> None:
+        """Read these columns of these rows."""
+        for column in wanted:
+            values, problems = _read(frame[columns[column.name]].iloc[list(rows)], column, reading)
+            self._values[column.name] = [None] * self._rows
+            self._problems[column.name] = [None] * self._rows
+            for row, value, problem in zip(rows, values, problems, strict=True):
+                self._values[column.name][row] = value
+                self._problems[column.name][row] = problem
+
+    def sort_out(self, rows: Sequence[int], task: Task, index: Sequence[int]) -> tuple[list[int], list[SkippedRow]]:
+        """Those of the rows that can be used, and the others with the reason."""
+        usable, skipped = [], []
+        for row in rows:
+            reason = self._reason(row, task)
+            if reason is None:
+                usable.append(row)
+            else:
+                values = {word: _shown(found[row]) for word, found in self._values.items()}
+                skipped.append(SkippedRow(int(index[row]), reason, values))
+        return usable, skipped
+
+    def _reason(self, row: int, task: Task) -> str | None:
+        problem = next((found[row] for found in self._problems.values() if found[row]), None)
+        column = reference_column(task)
+        reference = self.value(column.name, row)
+        if problem or reference is None:
+            return problem
+        inputs = {word: found[row] for word, found in self._values.items() if word != column.name}
+        return KINDS[column.kind].fits(reference, inputs)
 
 
 def _read(series: pd.Series, column: Column, reading: Reading) -> tuple[list[Any], list[str | None]]:
@@ -209,25 +278,6 @@ def _sound(text: str) -> str:
     return text
 
 
-def _sort_out(
-    index: Sequence[int], task: Task, values: Mapping[str, list[Any]], problems: Mapping[str, list[str | None]]
-) -> tuple[list[int], list[SkippedRow]]:
-    """Places of the rows that can be used, and the others with the reason."""
-    reference = reference_column(task)
-    fits = KINDS[reference.kind].fits
-    usable, skipped = [], []
-    for place, row in enumerate(index):
-        reason = next((found[place] for found in problems.values() if found[place]), None)
-        if reason is None and reference.name in values and values[reference.name][place] is not None:
-            inputs = {word: found[place] for word, found in values.items() if word != reference.name}
-            reason = fits(values[reference.name][place], inputs)
-        if reason is None:
-            usable.append(place)
-        else:
-            skipped.append(SkippedRow(int(row), reason, {word: _shown(found[place]) for word, found in values.items()}))
-    return usable, skipped
-
-
 def _shown(value: Any) -> Any:
     return value if value is None or isinstance(value, int | float) else str(value)[:SHOWN]
 
@@ -283,15 +333,25 @@ def _notes(
     evalset: EvalSet,
     repeated: int,
 ) -> Iterator[str]:
-    given = {word: name for word, name in columns.items() if word in spec.columns}
+    given = {word: columns.get(word) for word in spec.columns}
     for guess in guess_columns(task, frame, given):
         if guess.column is not None:
             yield f"Column {guess.column!r} is taken for {guess.word!r}: {guess.reason}. Set `columns:` to change that."
     if evalset.skipped:
         yield unusable_in_words(evalset.skipped, len(frame))
+    yield from _doubts(evalset, reference_column(task))
     if repeated:
         yield f"{repeated:,} rows repeat the id of an earlier row; they were numbered, as in `7#2`."
     if task.labelled and len(evalset.labels) == 1:
         yield f"Every row has the label {evalset.labels[0]!r}: no score can tell the candidates apart by class."
     if task.labelled and len(evalset.labels) > max(20, len(frame) / 2):
         yield f"There are {len(evalset.labels):,} different labels in {len(frame):,} rows. Is this the label's column?"
+
+
+def _doubts(evalset: EvalSet, reference: Column) -> Iterator[str]:
+    """What looks wrong about references that can be scored all the same."""
+    doubt = KINDS[reference.kind].doubt
+    pairs = zip(evalset.references, evalset.inputs, strict=True)
+    found = Counter(what for answer, row in pairs if answer is not None and (what := doubt(answer, row)))
+    for what, count in found.items():
+        yield f"{count:,} of {len(evalset.ids):,} rows have {what}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ class KindReader:
     """The labels that a reference carries."""
     fits: Callable[[Any, Mapping[str, Any]], str | None] = lambda value, row: None
     """Why a reference does not go with the row's inputs; None where it does."""
+    doubt: Callable[[Any, Mapping[str, Any]], str | None] = lambda value, row: None
+    """What looks wrong about a reference that can be scored all the same, as in "rows have …"; None where nothing does.
+    """
     stratified: bool = False
     """Whether a sample can keep the shares of the labels."""
 
@@ -104,6 +108,9 @@ def _labels(cell: Any, reading: Reading) -> list[str]:
 
 def _tags(cell: Any, reading: Reading) -> list[str]:
     """The tags under their names; a type that is named `O` is none. Class numbers have names as whole tags."""
+    cell = listed(cell)
+    if isinstance(cell, list) and not all(isinstance(tag, str | int | float) for tag in cell):
+        raise ValueError("is not a list with one tag per word")  # spans, say, which may overlap
     found = answer("tags", cell, {})
     if not found:
         raise ValueError("is not a list of tags")
@@ -202,15 +209,40 @@ def _as_many_as_words(tags: Sequence[str], row: Mapping[str, Any]) -> str | None
     return None if len(words) == len(tags) else f"{len(tags)} tags for {len(words)} words"
 
 
+def _no_labels(labels: Sequence[str], row: Mapping[str, Any]) -> str | None:
+    return None if labels else "no label: only an answer without labels is right there"
+
+
+def _mixed_schemes(tags: Sequence[str], row: Mapping[str, Any]) -> str | None:
+    """Whether an entity is begun by `I-` although others are begun by `B-`, which no scheme does in one sentence."""
+    split = split_labels(list(dict.fromkeys(tags)))
+    pairs = [split[tag] for tag in tags]
+    openings = {prefix for (_, before), (prefix, kind) in pairwise([(OUTSIDE, ""), *pairs]) if kind and kind != before}
+    return "entities that begin with I- beside others that begin with B-" if {"B", "I"} <= openings else None
+
+
+def _not_in_context(answers: Sequence[str], row: Mapping[str, Any]) -> str | None:
+    # The context is the longest of a question's texts.
+    context = max((text for text in row.values() if isinstance(text, str)), key=len, default=None)
+    if not answers or context is None or any(answer in context for answer in answers):
+        return None
+    return "answers that do not occur in their context: no model that extracts them can be right there"
+
+
 KINDS: Mapping[str, KindReader] = {
     "text": KindReader(_text),
     "words": KindReader(_words),
     "image": KindReader(lambda cell, reading: files.image(cell, reading.folder)),
     "audio": KindReader(lambda cell, reading: files.audio(cell, reading.folder)),
     "label": KindReader(_label, names=lambda label: (label,), stratified=True),
-    "labels": KindReader(_labels, empty=[], names=lambda labels: labels),
-    "tags": KindReader(_tags, names=lambda tags: entity_types(list(dict.fromkeys(tags))), fits=_as_many_as_words),
-    "answers": KindReader(_answers, empty=[]),
+    "labels": KindReader(_labels, empty=[], names=lambda labels: labels, doubt=_no_labels),
+    "tags": KindReader(
+        _tags,
+        names=lambda tags: entity_types(list(dict.fromkeys(tags))),
+        fits=_as_many_as_words,
+        doubt=_mixed_schemes,
+    ),
+    "answers": KindReader(_answers, empty=[], doubt=_not_in_context),
     "texts": KindReader(_texts),
     "transcript": KindReader(_text),
     "number": KindReader(_number),

@@ -139,7 +139,7 @@ def _cells(line: str, tabs: bool) -> tuple[str, ...]:
 
 
 def _without_comments(lines: list[_Line], width: int | None) -> list[_Line]:
-    """The lines from the first word on. `#` may be a word: then its line is as wide as others, and nothing is numbered."""
+    """The lines from the first word on. `#` may be one: its line is then as wide as others, and no line is numbered."""
 
     def is_comment(line: _Line) -> bool:
         return line.cells[0].startswith("#") and len(line.cells) != width

@@ -12,9 +12,9 @@ from typing import Any
 
 from core.catalog import hub_status
 from core.catalog.time_limit import within
-from core.data.folders import FOLDERS, folder_of, reader_of
-from core.data.folders import revision as folder_revision
-from core.data.readers import ENDINGS, READERS, ending
+from core.data.folder import folder_of
+from core.data.folder import revision as folder_revision
+from core.data.readers import ENDINGS, FOLDERS, READERS, ending, reader_of
 from core.data.table import MAX_UNPACKED_BYTES, Names, Table, check_bytes, check_rows, read_bytes, unpack
 from core.errors import DatasetMismatch, HubUnavailable, UnknownName, UnreadableFile, UserError
 from core.records import DatasetSpec

@@ -13,8 +13,10 @@ from core.errors import UnreadableFile
 def is_squad(content: Any) -> bool:
     """Whether this is `{"data": [{"paragraphs": […]}, …]}`."""
     articles = content.get("data") if isinstance(content, Mapping) else None
-    return bool(articles) and isinstance(articles, list) and all(
-        isinstance(article, Mapping) and isinstance(article.get("paragraphs"), list) for article in articles
+    return (
+        bool(articles)
+        and isinstance(articles, list)
+        and all(isinstance(article, Mapping) and isinstance(article.get("paragraphs"), list) for article in articles)
     )
 
 
@@ -28,7 +30,8 @@ def squad_frame(content: Any) -> pd.DataFrame:
     """
     if not is_squad(content):
         raise UnreadableFile(
-            "The JSON is not SQuAD's.", 'Its form is {"data": [{"title": …, "paragraphs": [{"context": …, "qas": […]}]}]}.'
+            "The JSON is not SQuAD's.",
+            'Its form is {"data": [{"title": …, "paragraphs": [{"context": …, "qas": […]}]}]}.',
         )
     try:
         rows = list(_rows(content["data"]))

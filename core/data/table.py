@@ -75,7 +75,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unpack(data: bytes, limit: int = MAX_FILE_BYTES) -> bytes:
-    """What a gzip file holds; other bytes as they are. Raises UnreadableFile: it is broken, or unpacks beyond `limit`."""
+    """What a gzip file holds; other bytes as they are. Raises UnreadableFile: it is broken, or larger than `limit`."""
     if not data.startswith(GZIP):
         return data
     try:
