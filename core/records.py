@@ -176,10 +176,13 @@ class Variant:
 class Protocol:
     """How the numbers are taken. Part of a trial's identity."""
 
-    batch_size: int = 64
-    """Most rows in one batch of the quality pass."""
-    batch_tokens: int = 2048
-    """Most tokens, padding included, in one batch of the quality pass."""
+    batch_size: int | None = None
+    """Most rows in one batch of the quality pass; None: as many as its tokens allow."""
+    batch_tokens: int | None = None
+    """Most tokens, padding included, in one batch of the quality pass; None: what the device does best with. Speed
+    depends on it, results do not."""
+    screen: bool = True
+    """Whether a copy at low precision may answer rows that cannot come out otherwise at float32."""
     latency_batch_sizes: tuple[int, ...] = (1, 8)
     min_calls: int = 100
     min_seconds: float = 2.0
@@ -317,7 +320,7 @@ class Outcome:
     spec: TrialSpec
     status: Status
     stage: str = ""
-    """While running: `fetch`, `load`, `quality`, `latency`."""
+    """While running: `fetch`, `load`, `quality`, `ready` (waits to be timed with the others), `latency`."""
     rows_done: int = 0
     rows_total: int = 0
     candidate: Candidate | None = None

@@ -27,6 +27,7 @@ STAGES = {
     "fetch": "fetching the model",
     "load": "loading the model",
     "quality": "answering the rows",
+    "ready": "waiting to be timed with the others",
     "latency": "timing calls",
 }
 STATES = {"queued": "waiting", "done": "done", "failed": "failed", "cancelled": "stopped"}

@@ -105,7 +105,7 @@ def _seconds_left(outcome: Outcome, row_seconds: float) -> float:
     done = {series.batch_size for series in outcome.latency}
     sizes = [size for size in outcome.spec.protocol.latency_batch_sizes if size not in done]
     latency = _latency_seconds(outcome.spec.protocol, row_seconds, sizes)
-    loading = 0.0 if outcome.stage in ("quality", "latency") else sqrt(LOAD_SECONDS[0] * LOAD_SECONDS[1])
+    loading = 0.0 if outcome.stage in ("quality", "ready", "latency") else sqrt(LOAD_SECONDS[0] * LOAD_SECONDS[1])
     return loading + (outcome.rows_total - outcome.rows_done) * row_seconds + latency
 
 

@@ -43,7 +43,7 @@ from core.metrics.scoring import needs
 from core.records import Failure, TrialSpec
 from core.tasks.base import Context
 
-PRELOAD = ("core.engine.worker", *pytorch.MODULES)
+PRELOAD = ("core.engine.worker", *pytorch.MODULES, "core.engine.warm")
 """What a fork server imports once, so that a trial starts in hundredths of a second. This module comes first: it sets
 what must stand in the environment before torch is loaded."""
 
