@@ -90,7 +90,8 @@ def lay_out(
         for candidate, ticked in ticks
         if ticked
     )
-    return planned, tuple(order) or (Variant(),)
+    # Of predictions made elsewhere alone, the plan has the variant that every plan has.
+    return planned, tuple(order) or ((Variant(),) if planned else ())
 
 
 def _has_all(ticked: Sequence[Variant], order: Sequence[Variant]) -> bool:

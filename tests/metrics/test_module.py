@@ -111,7 +111,7 @@ def test_a_resample_that_the_module_cannot_score_is_undefined_but_the_rows_thems
 
 def test_a_module_says_what_it_wants_where_the_rows_do_not_suit(written):
     metric = registry.metric(module.module_name(str(written("toy_numbers"))), registry.task("summarization"))
-    with pytest.raises(UserError, match="int32.*'a text'"):
+    with pytest.raises(UserError, match=r"int32.*'a text'"):
         metric.rows([{"answer": "a text"}], ["another"], (), {})
 
 

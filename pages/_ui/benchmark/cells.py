@@ -12,13 +12,14 @@ from core.catalog import stored
 from core.engine.grid import missing_devices
 from core.engine.prepare import variants_of
 from core.export.text import markdown
+from core.records import Variant
 from pages._ui import cached, frame, models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.engine.grid import GridRow
-    from core.records import Candidate, Plan, Selection, Variant
+    from core.records import Candidate, Plan, Selection
 
 NAME_WIDTH = 330
 
@@ -70,7 +71,8 @@ def _usual(candidate: Candidate, variants: Sequence[Variant], before: Plan | Non
     planned = [one for one in before.candidates if one.model == candidate.id] if before else []
     if before and planned:
         return list(variants_of(planned[0], before))
-    return [variant for variant in variants if variant.dtype in ("float32", stored.VARIANT.dtype)]
+    usual = dataclasses.replace(Variant(), device="")
+    return [one for one in variants if one == stored.VARIANT or dataclasses.replace(one, device="") == usual]
 
 
 def _reasons(absent: dict[str, str]) -> str:
