@@ -33,7 +33,11 @@ class Session(Protocol):
         ...
 
     def device_peak_bytes(self) -> int | None:
-        """Most device memory allocated since loading began; None where memory is the process's own."""
+        """Most device memory allocated since loading began or the reset; None where memory is the process's own."""
+        ...
+
+    def reset_device_peak(self) -> None:
+        """Start the peak from what is allocated now."""
         ...
 
 

@@ -72,17 +72,17 @@ class TorchSession:
             **({"gpu": device.title()} if device.title() else {}),
             **(facts or {}),
         }
-        self._task = task
-        self._device = device
+        self.task = task
+        self.device = device
 
     def forward(self, batch: Sequence[Piece], context: Context) -> Sequence[Any]:
         import torch
 
         try:
-            tensors = self._on_device(self._task.collate(self.processor, batch))
+            tensors = self._on_device(self.task.collate(self.processor, batch))
             with torch.inference_mode():
-                outputs = self._task.forward(self.model, self.processor, tensors, context)
-            self._device.synchronize()
+                outputs = self.task.forward(self.model, self.processor, tensors, context)
+            self.device.synchronize()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -90,7 +90,7 @@ class TorchSession:
         else:
             return outputs
         # Outside of the handler: the traceback would keep the tensors of the failed pass alive.
-        self._device.empty_cache()
+        self.device.empty_cache()
         raise TrialFailed(
             "out_of_memory",
             f"{len(batch)} rows of up to {max(piece.length for piece in batch)} tokens do not fit: {message}",
@@ -101,17 +101,20 @@ class TorchSession:
         """The batch on the model's device; what is not a whole number takes the model's precision."""
         dtype = self.model.dtype
         return {
-            name: value.to(self._device.name, dtype if value.is_floating_point() else value.dtype)
+            name: value.to(self.device.name, dtype if value.is_floating_point() else value.dtype)
             if hasattr(value, "to")
             else value
             for name, value in batch.items()
         }
 
     def device_bytes(self) -> int | None:
-        return self._device.allocated_bytes()
+        return self.device.allocated_bytes()
 
     def device_peak_bytes(self) -> int | None:
-        return self._device.peak_bytes()
+        return self.device.peak_bytes()
+
+    def reset_device_peak(self) -> None:
+        self.device.reset_peak()
 
 
 def import_all(modules: Sequence[str]) -> None:

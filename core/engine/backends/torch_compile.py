@@ -1,0 +1,63 @@
+"""PyTorch compiled by TorchInductor, for tasks that do not generate: shapes stay symbolic, so it compiles once."""
+
+# ruff: noqa: D102 - Backend in `base` says what the methods do
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import warnings
+from pathlib import Path
+
+from core.engine.backends.pytorch import MODULES, TorchSession, import_all, open_session, torch_obstacle
+from core.engine.backends.torch_devices import open_device
+from core.engine.backends.torch_loading import loading
+from core.engine.backends.trial_run import example
+from core.errors import TrialFailed
+from core.records import Variant
+from core.tasks.base import Task
+
+
+class TorchCompile:
+    """The backend `torch-compile`."""
+
+    name = "torch-compile"
+    title = "torch.compile"
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    dtypes: tuple[str, ...] = ("float32", "bfloat16")
+    quantizations: tuple[str | None, ...] = (None,)
+    packages: tuple[str, ...] = ()
+
+    def unsupported(self, variant: Variant) -> str | None:
+        if variant.device == "cpu" and shutil.which(os.environ.get("CXX") or "g++") is None:
+            return "torch.compile needs a C++ compiler: apt-get install g++"
+        return torch_obstacle(self, variant)
+
+    def start(self) -> None:
+        with warnings.catch_warnings():
+            # torch imports what it has deprecated itself.
+            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+            import_all((*MODULES, "torch._dynamo", "torch._inductor.compile_fx"))
+
+    def load(self, folder: Path, task: Task, variant: Variant) -> TorchSession:
+        import torch._inductor.config
+
+        session = open_session(self, folder, task, variant)
+        if task.generates and session.model.can_generate():
+            raise TrialFailed("unsupported", "A growing text has a new shape at each token: nothing is compiled once.")
+        # A pool of compiling processes would stay beside the measurement.
+        torch._inductor.config.compile_threads = 1
+        started = time.perf_counter()
+        with loading(open_device(variant.device)):
+            session.model.compile(dynamic=True)
+            pieces, context = example(task, session.model, session.processor)
+            # Batches of one are compiled by themselves, whatever is said of shapes.
+            for batch in (pieces, pieces[:1]):
+                session.forward(batch, context)
+        facts = {"compile_seconds": round(time.perf_counter() - started, 1)}
+        session.environment = {**session.environment, **facts}
+        return session
+
+
+BACKEND = TorchCompile()
