@@ -262,6 +262,8 @@ def _plain(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, datetime | date):
@@ -344,6 +346,9 @@ def _notes(
         yield f"{repeated:,} rows repeat the id of an earlier row; they were numbered, as in `7#2`."
     if task.labelled and len(evalset.labels) == 1:
         yield f"Every row has the label {evalset.labels[0]!r}: no score can tell the candidates apart by class."
+    marks = [label for label in evalset.labels if label.isascii() and not any(map(str.isalnum, label))]
+    if task.labelled and len(marks) == 1 < len(evalset.labels):
+        yield f"The label {marks[0]!r} looks like none. To leave its rows out, write `labels: {{{marks[0]!r}: ''}}`."
     if task.labelled and len(evalset.labels) > max(20, len(frame) / 2):
         yield f"There are {len(evalset.labels):,} different labels in {len(frame):,} rows. Is this the label's column?"
 

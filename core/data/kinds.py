@@ -29,7 +29,7 @@ class Reading:
     """What reading a cell needs to know besides the cell."""
 
     names: Mapping[str, str] = field(default_factory=dict)
-    """Value in the file → label name."""
+    """Value in the file → label name; an empty name leaves the value out."""
     folder: Path | None = None
     """Where files lie that cells name; None where cells may name none."""
 
@@ -96,18 +96,21 @@ def _label(cell: Any, reading: Reading) -> str:
     # -1 is how the Hub marks a row whose class is not published.
     if text.casefold() in MISSING_LABELS or (text == "-1" and reading.names and "-1" not in reading.names):
         raise ValueError("")
-    return reading.names.get(text, text)
+    name = reading.names.get(text, text)
+    if not name:  # the plan says that this value is none
+        raise ValueError("")
+    return name
 
 
 def _labels(cell: Any, reading: Reading) -> list[str]:
     found = answer("labels", cell, reading.names)
     if found is None:
         raise ValueError(f"is a {type(cell).__name__}, not a list of labels")
-    return list(found)
+    return [name for name in found if name]  # the plan leaves out those that it calls nothing
 
 
 def _tags(cell: Any, reading: Reading) -> list[str]:
-    """The tags under their names; a type that is named `O` is none. Class numbers have names as whole tags."""
+    """The tags under their names; a type that is named `O` or nothing is none. Class numbers have names as whole tags."""
     cell = listed(cell)
     if isinstance(cell, list) and not all(isinstance(tag, str | int | float) for tag in cell):
         raise ValueError("is not a list with one tag per word")  # spans, say, which may overlap
@@ -120,11 +123,11 @@ def _tags(cell: Any, reading: Reading) -> list[str]:
 
 def _named_tag(tag: str, prefix: str, kind: str, names: Mapping[str, str]) -> str:
     if tag in names:
-        return names[tag]
+        return names[tag] or OUTSIDE
     name = names.get(kind)
     if name is None:
         return tag
-    return OUTSIDE if name == OUTSIDE else f"{prefix}-{name}"
+    return OUTSIDE if name in (OUTSIDE, "") else f"{prefix}-{name}"
 
 
 def _answers(cell: Any, reading: Reading) -> list[str]:
@@ -165,22 +168,29 @@ def _from_coco(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
     crowds = cell.get("iscrowd") or cell.get("is_crowd") or [False] * len(boxes)
     if len(boxes) != len(names):
         raise ValueError(f"has {len(boxes)} boxes and {len(names)} labels")
+    edges = [_four_numbers(box) for box in boxes]
     return [
         {"label": name, "box": [left, top, left + width, top + height], "crowd": bool(crowd)}
-        for name, (left, top, width, height), crowd in zip(names, boxes, crowds, strict=True)
+        for name, (left, top, width, height), crowd in zip(names, edges, crowds, strict=True)
     ]
 
 
 def _box(one: Any, names: Mapping[str, str]) -> dict[str, Any]:
-    corners = one.get("box") if isinstance(one, Mapping) else None
-    if not isinstance(corners, list) or len(corners) != 4 or "label" not in one:
+    if not isinstance(one, Mapping) or not {"label", "box"} <= one.keys():
         raise ValueError("has a box without `label` or `box: [left, top, right, bottom]`")
-    left, top, right, bottom = map(float, corners)
+    left, top, right, bottom = _four_numbers(one["box"])
     if not (left <= right and top <= bottom):
-        raise ValueError(f"has a box whose right or bottom edge comes first: {corners}")
+        raise ValueError(f"has a box whose right or bottom edge comes first: {one['box']}")
     label = str(one["label"])
     box = {"label": names.get(label, label), "box": [left, top, right, bottom]}
     return {**box, "crowd": True} if one.get("crowd") else box
+
+
+def _four_numbers(box: Any) -> list[float]:
+    found = [answer("number", edge, {}) for edge in box] if isinstance(box, list) else []
+    if len(found) != 4 or None in found:
+        raise ValueError(f"has a box that is not four numbers: {box}")
+    return [float(edge) for edge in found]
 
 
 def _mask(cell: Any, reading: Reading) -> dict[str, Any]:

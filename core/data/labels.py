@@ -18,8 +18,14 @@ SYNONYMS = (
     ("contradiction", "contradict", "contradicts"),
     ("nonhate", "nothate", "nothateful", "nonhateful"),
     ("hate", "hateful"),
+    ("per", "person", "pers"),
+    ("loc", "location"),
+    ("org", "organization", "organisation"),
+    ("misc", "miscellaneous"),
 )
 """Names of one class, letters and digits only. Each match through them is certain, so they must be beyond doubt."""
+KINDRED = {"gpe": "loc", "loc": "gpe"}
+"""Entity types that cover much of each other: a country is a `GPE` to some and a `LOC` to others. Only proposed."""
 
 _SAME = {name: group[0] for group in SYNONYMS for name in group}
 _NUMBER = re.compile(r"[+-]?\d+")
@@ -100,7 +106,7 @@ def complete(matches: Sequence[LabelMatch], model: str, dataset_labels: Sequence
         f"Model: {_listed([match.model_label for match in matches])}. Data: {_listed(dataset_labels)}. "
         f"Without a certain partner: {_listed(missing)}."
     )
-    raise LabelMismatch(message, _hint(matches, missing))
+    raise LabelMismatch(message, _hint(matches, missing) + _leaving_out(matches, missing, dataset_labels))
 
 
 def _hint(matches: Sequence[LabelMatch], missing: Sequence[str]) -> str:
@@ -116,6 +122,16 @@ def _hint(matches: Sequence[LabelMatch], missing: Sequence[str]) -> str:
         )
     rest = f" Add partners for {_listed(open_labels)} from {_listed(free)}." if open_labels else ""
     return f"If this is right, add it under the model in the plan: `labels: {_flow(lines)}`.{rest}"
+
+
+def _leaving_out(matches: Sequence[LabelMatch], missing: Sequence[str], dataset_labels: Sequence[str]) -> str:
+    """How to do without labels that the model never learnt; nothing where none would be left."""
+    proposed = {match.dataset_label for match in matches}
+    unknown = [label for label in missing if label not in proposed]
+    if not unknown or len(unknown) == len(dataset_labels):
+        return ""
+    tags, rows = (_flow(dict.fromkeys(unknown[:3], name)) for name in ("O", ""))
+    return f" Or leave out what it never learnt, under `dataset`: `labels: {tags}` for tags, `labels: {rows}` for rows."
 
 
 def _flow(labels: Mapping[str, str | None]) -> str:
@@ -166,10 +182,16 @@ _KEYS: tuple[tuple[Callable[[str], str], str], ...] = (
 
 
 def _proposals(model_labels: Sequence[str], dataset_labels: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Likely partners where one side has numbers instead of names."""
+    """Likely partners: kindred entity types, and those of names where one side has numbers instead."""
     by_number = {_plain(label): label for label in dataset_labels if _NUMBER.fullmatch(label.strip())}
     numbers = [match[1] if (match := _CLASS_NUMBER.fullmatch(label.strip())) else None for label in model_labels]
+    synonyms = {_synonym(label): label for label in dataset_labels}
     proposals = [
+        (label, synonyms[kin], "much the same kind of entity")
+        for label in model_labels
+        if (kin := KINDRED.get(_synonym(label))) in synonyms
+    ]
+    proposals += [
         (label, by_number[str(int(number))], f"both are number {int(number)}")
         for label, number in zip(model_labels, numbers, strict=True)
         if number is not None and str(int(number)) in by_number

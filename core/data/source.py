@@ -213,8 +213,17 @@ def _splits(config: Any) -> list[str]:
 
 
 def _label_names(features: Mapping[str, Any] | None) -> dict[str | int, tuple[str, ...]]:
-    names = {column: getattr(feature, "names", None) for column, feature in (features or {}).items()}
-    return {column: tuple(values) for column, values in names.items() if isinstance(values, list)}
+    return {column: names for column, feature in (features or {}).items() if (names := _class_names(feature))}
+
+
+def _class_names(feature: Any) -> tuple[str, ...]:
+    """The names of a `ClassLabel`, also of one in a list (tags) or in a structure (`objects`)."""
+    if isinstance(feature, Mapping):
+        return next((names for inner in feature.values() if (names := _class_names(inner))), ())
+    if hasattr(feature, "feature"):
+        return _class_names(feature.feature)
+    names = getattr(feature, "names", None)
+    return tuple(names) if isinstance(names, list) else ()
 
 
 @contextmanager
