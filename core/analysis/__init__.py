@@ -3,6 +3,7 @@
     intervals, timing      one trial's numbers, with what the data can say about them
     summary                every trial of a run, summarised once: `analyse(run)`
     paired, ranking        trials against each other, and the rule that picks one
+    latency_ratio          how many times longer one takes than another, and the machine's own noise
     report                 all of it as the JSON document other programs read
     views, versus, classes, rows   the same numbers arranged for a page
     figures                pictures of views, the only importer of Plotly

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from core.analysis import latency_ratio
 from core.analysis.ranking import Ranking, choose
 from core.analysis.summary import Analysis, TrialSummary, analyse
 from core.analysis.timing import LEAST_CALLS
@@ -56,7 +57,30 @@ def document(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
         "winner": ranking.winner,
         "winner_reason": ranking.reason,
         "pairs": [_pair(pair) for pair in analysis.pairs(baseline=ranking.leader)],
+        **_timed_together(analysis, ranking),
     }
+
+
+def _timed_together(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
+    """`latency_ratios`: a takes that many times as long as b, the chosen one; `noise_floor` by batch size."""
+    ratios, floors = [], {}
+    for size in sorted({size for trial in analysis.finished for size in trial.latency}):
+        against = latency_ratio.baseline(analysis, ranking, size)
+        if against is not None:
+            ratios += latency_ratio.ratios(analysis, against, size)
+        floor = latency_ratio.noise_floor(analysis, size)
+        if floor is not None:
+            floors[str(size)] = {
+                "trial": floor.trial,
+                "ratio": _number(floor.ratio.value),
+                "low": _number(floor.ratio.low),
+                "high": _number(floor.ratio.high),
+                "cv": _number(floor.cv),
+                "calls": floor.calls,
+                "noisy": floor.noisy,
+            }
+    plain = [{name: _number(v) if isinstance(v, float) else v for name, v in asdict(one).items()} for one in ratios]
+    return {"latency_ratios": plain, "noise_floor": floors}
 
 
 def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def make_run(
         right = np.argsort(np.argsort(0.6 * hardness + 0.4 * noise)) < round(wanted[index] * rows)
         answers = _answers(evalset, right, generator)
         speed = (number + 1) * (0.2 if variants[variant].device == "cuda" else 1.0)
-        outcomes.append(_finished(spec, candidate, evalset, answers, speed, calls, generator))
+        outcomes.append(_finished(spec, candidate, evalset, answers, speed, calls, generator, repeated=not outcomes))
     plan = Plan(
         task=task,
         dataset=DatasetSpec(path="rows.csv", revision="0" * 64, columns={"text": "text", "label": "label"}),
@@ -161,6 +161,8 @@ def _finished(
     speed: float,
     calls: int,
     generator: np.random.Generator,
+    *,
+    repeated: bool,
 ) -> Outcome:
     predictions = [{"answer": answer} for answer in answers]
     statistics = scoring.statistics(
@@ -185,19 +187,30 @@ def _finished(
         rows_total=len(answers),
         candidate=candidate,
         chunks=tuple(chunks),
-        latency=tuple(_series(size, speed, calls, generator) for size in (1, 8)),
+        latency=tuple(_series(size, speed, calls, generator, repeated=repeated) for size in (1, 8)),
         load_seconds=0.2 * speed,
         memory_mb={"peak": 120.0 + 80 * speed, "model": 90 * speed},
         environment={"cpu": "test", "gpu": None, "torch": "2.13", "transformers": "5.23", "threads": 2},
     )
 
 
-def _series(batch_size: int, speed: float, calls: int, generator: np.random.Generator) -> LatencySeries:
-    """Log-normal times around 4 ms per unit of speed, with a slow call now and then."""
-    total = generator.lognormal(np.log(4e6 * speed * batch_size**0.7), 0.12, size=calls)
+def _series(
+    batch_size: int, speed: float, calls: int, generator: np.random.Generator, *, repeated: bool
+) -> LatencySeries:
+    """Log-normal times around 4 ms per unit of speed, with a slow call now and then; requests differ alike for all."""
+    request = np.random.default_rng(batch_size).lognormal(np.log(4e6 * speed * batch_size**0.7), 0.1, size=calls)
+    total, again = (request * generator.lognormal(0, 0.07, size=calls) for _ in range(2))
     total[generator.random(calls) < 0.02] *= 2.5
     parts = [tuple((total * share).astype(np.int64).tolist()) for share in (0.05, 0.92, 0.03)]
-    return LatencySeries(batch_size, *parts, first_call_ns=int(total[:1].sum() * 2.1), warmup_calls=10)
+    return LatencySeries(
+        batch_size,
+        *parts,
+        first_call_ns=int(total[:1].sum() * 2.1),
+        warmup_calls=10,
+        requests=tuple(range(calls)),
+        session="together",
+        again_ns=tuple(again.astype(np.int64).tolist()) if repeated else (),
+    )
 
 
 def _failed(spec: TrialSpec, candidate: Candidate, rows: int) -> Outcome:

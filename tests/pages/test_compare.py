@@ -70,6 +70,28 @@ def test_each_device_has_its_numbers_and_the_gpu_its_gain(store: Store, compare:
     assert (line["CPU rows/s"], line["GPU rows/s"], line["GPU throughput gain"]) == ("500", "2,500", "5.00×")
 
 
+def test_times_are_compared_with_the_chosen_one_and_the_noise_is_said(
+    store: Store, compare: Open, words: Words
+) -> None:
+    selection, _ = fill(store, make_run(3, accuracies=CLEAR))
+    page = compare(selection, tab="Latency")
+    lines = page.dataframe[0].value
+    assert list(lines["trial"]) == ["model-00", "model-01"]
+    assert set(lines["verdict"]) == {"faster"}
+    assert (lines["low"] < lines["value"]).all()
+    assert "How long beside model-02" in words(page)
+    assert "One trial was timed twice on each of 120 requests" in words(page)
+    assert not page.warning
+
+
+def test_a_machine_too_noisy_to_time_is_said(store: Store, compare: Open) -> None:
+    run = make_run(2, 60)
+    first = run.outcomes[0]
+    doubled = [dataclasses.replace(one, again_ns=tuple(2 * value for value in one.again_ns)) for one in first.latency]
+    selection, _ = fill(store, with_status(run, [(0, {"latency": tuple(doubled)})]))
+    assert "too noisy" in compare(selection, tab="Latency").warning[0].value
+
+
 def test_moving_a_limit_changes_the_card_and_keeping_it_changes_the_selection(store: Store, compare: Open) -> None:
     selection, run = fill(store, make_run(3, accuracies=CLEAR))
     page = compare(selection)

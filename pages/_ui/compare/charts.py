@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from core.analysis import views
-from core.analysis.wording import three_digits
+from core.analysis import latency_ratio, views
+from core.analysis.wording import enumerate_words, three_digits
+from core.export.text import markdown
 from pages._ui import cached
 from pages._ui.compare import pictures
 
@@ -25,6 +27,8 @@ def latency(run: str, limits: Limits) -> None:
         size = st.segmented_control(
             "Rows per call", sizes, default=sizes[0], required=True, key="batch", bind="query-params"
         )
+    if sizes:
+        _ratios(latency_ratio.table(analysis, cached.ranking(run, limits), size or sizes[0]))
     st.markdown("**Every call**")
     pictures.show(run, limits, pictures.latency_distribution, size, alt="Distribution of call times per trial")
     left, right = st.columns(2, gap="medium")
@@ -44,6 +48,37 @@ def memory(run: str, limits: Limits) -> None:
     """What each trial needs at its peak."""
     st.caption("Memory of the worker over what it held before it loaded the model; on a GPU, what was allocated there.")
     pictures.show(run, limits, pictures.memory, alt="Peak memory per trial")
+
+
+def _ratios(table: latency_ratio.RatioTable | None) -> None:
+    """Each trial's time over the chosen one's, and what of it the machine may have done."""
+    if table is None:
+        return
+    if table.floor is not None and table.floor.noisy:
+        st.warning(
+            "The machine was too noisy while these calls were timed: do not rely on small differences. Keep other work "
+            "off it, then measure afresh.",
+            icon=":material/graphic_eq:",
+        )
+    if table.rows:
+        st.markdown(f"**How long beside {markdown(table.against)}**, on the same requests by turns")
+        rows = [{"trial": row.name, **asdict(row.ratio), "verdict": row.verdict} for row in table.rows]
+        ratio = st.column_config.NumberColumn
+        st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            column_config={
+                "trial": st.column_config.TextColumn("Trial", width="medium", pinned=True),
+                "value": ratio("Times as long", format="%.3f ×", help="Median over the requests that both answered."),
+                "low": ratio("At least", format="%.3f ×", help="Lower end of the 95 % interval (pair bootstrap)."),
+                "high": ratio("At most", format="%.3f ×", help="Upper end of the 95 % interval (pair bootstrap)."),
+                "verdict": "Verdict",
+            },
+        )
+    if table.floor is not None:
+        st.caption(latency_ratio.noise_in_words(table.floor))
+    if table.missing:
+        st.caption(f"Timed at another time, so not compared here: {markdown(enumerate_words(table.missing))}.")
 
 
 def _first_calls(rows: list[views.StageRow]) -> None:
