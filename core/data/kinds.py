@@ -110,7 +110,7 @@ def _labels(cell: Any, reading: Reading) -> list[str]:
 
 
 def _tags(cell: Any, reading: Reading) -> list[str]:
-    """The tags under their names; a type that is named `O` or nothing is none. Class numbers have names as whole tags."""
+    """The tags under their names; a type named `O` or nothing is none. Class numbers have names as whole tags."""
     cell = listed(cell)
     if isinstance(cell, list) and not all(isinstance(tag, str | int | float) for tag in cell):
         raise ValueError("is not a list with one tag per word")  # spans, say, which may overlap

@@ -142,7 +142,7 @@ def _without_comments(lines: list[_Line], width: int | None) -> list[_Line]:
     """The lines from the first word on. `#` may be one: its line is then as wide as others, and no line is numbered."""
 
     def is_comment(line: _Line) -> bool:
-        return line.cells[0].startswith("#") and len(line.cells) != width
+        return line.cells[0].startswith("#") and (len(line.cells) != width or line.cells[2:3] == ("=",))
 
     return list(dropwhile(is_comment, lines))
 

@@ -102,7 +102,10 @@ def _joined(frame: pd.DataFrame, table: pd.DataFrame, name: str) -> tuple[pd.Dat
     columns["file"] = [file or cell for file, cell in zip(columns["file"], [*named, *[""] * len(left)], strict=True)]
     for column in table.columns:
         if column not in (by, "file") or column == "id":
-            columns[str(column)] = [*table[column].tolist(), *[None] * len(left)]
+            columns[column if isinstance(column, str) else f"column {column}"] = [
+                *table[column].tolist(),
+                *[None] * len(left),
+            ]
     notes = [f"Files that {name} does not name: {len(left):,}."] if left else []
     return pd.DataFrame(columns, dtype=object), notes
 
