@@ -158,6 +158,7 @@ def test_a_file_exported_twice_is_unpacked(tmp_path: Path) -> None:
         ("input\toutput\nlong one\tshort\nlong two\tbrief\n", (0, 1), False),
         ("x\ty\n1\t2\n", ("x",), True),
         ("only one row\tpos\n", (), False),
+        ("\ta text without a score\n4.5\ta text that has a score\n\tone more text without\n", (), False),
         ("a text that goes on and on, as texts do\tits gist\nanother such text with words\tanother\n", (), False),
     ],
 )

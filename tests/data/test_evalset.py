@@ -45,6 +45,16 @@ def test_a_file_is_pinned_completely_and_loads_again_to_the_same_rows(tmp_path: 
     assert codec.loads(EvalSet, codec.dumps(rows)).inputs == rows.inputs
 
 
+def test_a_column_that_the_plan_leaves_out_stays_out_when_it_is_pinned() -> None:
+    rows = {"text": ["a", "b"], "sentence2": ["c", "d"], "label": ["x", "y"]}
+
+    loaded = classified(rows, columns={"text_pair": None})
+
+    assert loaded.evalset.inputs == ({"text": "a"}, {"text": "b"})
+    assert loaded.spec.columns == {"text": "text", "label": "label", "text_pair": None}
+    assert not any("text_pair" in note for note in loaded.notes)
+
+
 def test_equal_rows_have_equal_ids_whatever_file_they_come_from(tmp_path: Path) -> None:
     rows = [{"sentence": "good", "label": 1}, {"sentence": "bad", "label": 0}]
     (tmp_path / "a.json").write_text(json.dumps(rows))

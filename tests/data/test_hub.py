@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from core.data import source
 from core.data.source import hub_layout, load_table
 from core.errors import DatasetMismatch
 from core.records import DatasetSpec
@@ -242,3 +243,19 @@ def test_an_id_that_is_also_a_folder_here_is_refused(tmp_path: Path, monkeypatch
 
     with pytest.raises(DatasetMismatch, match="folder here"):
         load_table(DatasetSpec(repo="org/data"))
+
+
+def test_class_names_are_found_in_lists_and_structures() -> None:
+    from datasets import ClassLabel, Features, List, Value
+
+    features = Features(
+        {
+            "label": ClassLabel(names=["ham", "spam"]),
+            "ner_tags": List(ClassLabel(names=["O", "B-PER"])),
+            "objects": {"bbox": List(List(Value("float32"))), "category": List(ClassLabel(names=["cat"]))},
+            "answers": {"text": List(Value("string"))},
+            "text": Value("string"),
+        }
+    )
+
+    assert source._label_names(features) == {"label": ("ham", "spam"), "ner_tags": ("O", "B-PER"), "objects": ("cat",)}

@@ -69,6 +69,56 @@ def test_short_forms_are_certain() -> None:
     }
 
 
+def test_entity_types_have_synonyms_beyond_doubt() -> None:
+    assert partners(
+        reconcile(["PER", "LOC", "ORG", "MISC"], ["person", "Location", "organisation", "miscellaneous"])
+    ) == {
+        "PER": "person",
+        "LOC": "Location",
+        "ORG": "organisation",
+        "MISC": "miscellaneous",
+    }
+
+
+def test_states_are_only_proposed_for_places() -> None:
+    matches = reconcile(["GPE", "PERSON"], ["LOC", "PER"])
+
+    assert partners(matches) == {"PERSON": "PER"}
+    assert partners(matches, certain=False) == {"GPE": "LOC"}
+    assert "kind of entity" in matches[0].reason
+    assert partners(reconcile(["GPE", "LOC"], ["LOC"])) == {"LOC": "LOC"}
+
+
+def test_inference_labels_match_in_any_case_and_order() -> None:
+    assert partners(
+        reconcile(["CONTRADICTION", "NEUTRAL", "ENTAILMENT"], ["entailment", "neutral", "contradiction"])
+    ) == {
+        "CONTRADICTION": "contradiction",
+        "NEUTRAL": "neutral",
+        "ENTAILMENT": "entailment",
+    }
+
+
+def test_a_type_the_model_never_learnt_blocks_and_can_be_left_out() -> None:
+    data = ["DATE", "LOC", "PER"]
+
+    with pytest.raises(LabelMismatch) as caught:
+        complete(reconcile(["LOC", "PER", "ORG"], data), "org/model", data)
+
+    assert (
+        "Model: 'LOC', 'PER', 'ORG'. Data: 'DATE', 'LOC', 'PER'. Without a certain partner: 'DATE'"
+        in caught.value.message
+    )
+    assert "under `dataset`: `labels: {DATE: O}` for tags" in caught.value.hint
+
+
+def test_the_only_label_is_never_left_out() -> None:
+    with pytest.raises(LabelMismatch) as caught:
+        complete(reconcile(["LABEL_0", "x"], ["entailment"]), "org/model", ["entailment"])
+
+    assert "leave out" not in caught.value.hint
+
+
 def test_numbered_names_are_only_proposed() -> None:
     by_number = reconcile(["LABEL_0", "LABEL_1"], ["1", "0"])
     by_position = reconcile(["LABEL_0", "LABEL_1"], ["positive", "negative"])

@@ -102,3 +102,81 @@ def test_a_file_with_no_usable_column_says_what_was_wanted_and_found() -> None:
     assert "'text'" in caught.value.message
     assert "'price', 'weight'" in caught.value.message
     assert "columns: {text: …" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "found"),
+    [
+        (
+            "token-classification",
+            {"a": [["O", "B-X"], ["O"]] * 10, "b": [["the", "Alps"], ["yes"]] * 5 + [["an", "ox"], ["no"]] * 5},
+            {"words": "b", "tags": "a"},
+        ),
+        ("token-classification", {"a": ["the Alps", "ox"] * 10, "b": ["O LOC", "O"] * 10}, {"words": "a", "tags": "b"}),
+        (
+            "sentence-similarity",
+            {0: [0.5 * number for number in range(20)], 1: TEXTS, 2: [text + "!" for text in TEXTS]},
+            {"sentence1": 1, "sentence2": 2, "score": 0},
+        ),
+        (
+            "sentence-similarity",
+            {"n": list(range(20)), "one": TEXTS, "two": TEXTS, "how close": ["3", "4.5"] * 10},
+            {"sentence1": "one", "sentence2": "two", "score": "how close"},
+        ),
+        (
+            "image-classification",
+            {"n": list(range(20)), "where": [f"{number}.JPG" for number in range(20)], "kind": LABELS},
+            {"image": "where", "label": "kind"},
+        ),
+        (
+            "audio-classification",
+            {"x": [{"bytes": b"0", "path": None}] * 20, "y": LABELS},
+            {"audio": "x", "label": "y"},
+        ),
+        (
+            "question-answering",
+            {"q": [text[:9] for text in TEXTS], "c": TEXTS, "a": [{"text": ["x"], "answer_start": [0]}] * 20},
+            {"question": "q", "context": "c", "answers": "a"},
+        ),
+        (
+            "object-detection",
+            {"x": ["a.png"] * 20, "y": [{"bbox": [[0, 0, 1, 1]], "category": [0]}] * 20},
+            {"image": "x", "objects": "y"},
+        ),
+        (
+            "image-segmentation",
+            {"scene": [f"{number}.png" for number in range(20)], "other": [f"m{number}.png" for number in range(20)]},
+            {"image": "scene", "mask": "other"},
+        ),
+        (
+            "multi-label-classification",
+            {0: TEXTS, 1: ["4", "4,27"] * 10, 2: [f"x{n}" for n in range(20)]},
+            {"text": 0, "labels": 1},
+        ),
+        ("multi-label-classification", {0: TEXTS, 1: [["a"], ["a", "b"]] * 10}, {"text": 0, "labels": 1}),
+    ],
+)
+def test_columns_of_every_kind_are_guessed_from_what_they_hold(
+    task: str, columns: dict[str | int, list[object]], found: dict[str, str | int]
+) -> None:
+    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+
+    assert resolve_columns(registry.task(task), frame) == found
+
+
+def test_a_guessed_column_can_be_left_out() -> None:
+    frame = pd.DataFrame({"text": TEXTS, "sentence2": TEXTS, "label": LABELS})
+
+    assert resolve_columns(CLASSIFY, frame)["text_pair"] == "sentence2"
+    assert "text_pair" not in resolve_columns(CLASSIFY, frame, {"text_pair": None})
+    with pytest.raises(DatasetMismatch, match="'label'"):
+        resolve_columns(CLASSIFY, frame, {"label": None})
+
+
+def test_parts_of_file_names_are_no_labels_of_themselves() -> None:
+    frame = pd.DataFrame(
+        {"file": [f"{n % 10}_x_{n}.wav" for n in range(20)], "part 0": [str(n % 10) for n in range(20)]}
+    )
+
+    with pytest.raises(DatasetMismatch, match="'part 0'"):
+        resolve_columns(registry.task("audio-classification"), frame)
