@@ -97,12 +97,12 @@ def ratios(analysis: Analysis, against: str, batch_size: int) -> list[Ratio]:
     found = []
     for trial in analysis.finished:
         mine = _series(trial, batch_size)
-        if trial.id == against or mine is None or mine.session != other.session:
+        if trial.id == against or mine is None:
             continue
-        _, first, second = np.intersect1d(mine.requests, other.requests, assume_unique=True, return_indices=True)
-        if len(first):
-            median = median_interval(_totals(mine)[first] / _totals(other)[second])
-            found.append(Ratio(trial.id, against, batch_size, median.value, median.low, median.high, len(first)))
+        calls = paired_ratios(mine, other)
+        if len(calls):
+            median = median_interval(calls)
+            found.append(Ratio(trial.id, against, batch_size, median.value, median.low, median.high, len(calls)))
     return sorted(found, key=lambda one: one.ratio)
 
 
@@ -181,6 +181,14 @@ def noise_in_words(floor: NoiseFloor) -> str:
         f"{found} ({floor.ratio.low:.3f}–{floor.ratio.high:.3f}), so ratios within {floor.floor:.1%} of 1 may be the "
         f"machine's doing. Times of the same request vary by {floor.cv:.0%}."
     )
+
+
+def paired_ratios(mine: LatencySeries, other: LatencySeries) -> NDArray[np.float64]:
+    """One series' times over the other's for each request that both answered, (n,); none of different sessions."""
+    if mine.session != other.session:
+        return np.empty(0)
+    _, first, second = np.intersect1d(mine.requests, other.requests, assume_unique=True, return_indices=True)
+    return _totals(mine)[first] / _totals(other)[second]
 
 
 def median_interval(values: NDArray[np.float64]) -> Interval:
