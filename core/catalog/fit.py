@@ -10,7 +10,10 @@ from typing import Literal
 from core.errors import UserError
 from core.records import Candidate, Variant
 
-BYTES_PER_PARAMETER = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0, "int4": 0.5, "nf4": 0.5}
+BYTES_PER_PARAMETER = {
+    **{"float32": 4.0, "bfloat16": 2.0, "float16": 2.0},
+    **{"int8": 1.0, "int8-weight-only": 1.0, "int4": 0.5, "nf4": 0.5},
+}
 
 ACTIVATIONS = 1.2
 """Inference needs about the weights and a fifth more (EleutherAI, "Transformer Math 101", 2023)."""

@@ -22,7 +22,6 @@ UNKNOWN_PARAMETERS = 110_000_000
 FLOPS = {"cpu": (1e10, 1e11), "cuda": (5e12, 1e14), "mps": (5e11, 5e12)}
 """Slowest and fastest useful floating point operations per second: of one core (measured: 80 GFLOP/s at float32 with
 AVX-512), of one board."""
-LOAD_SECONDS = (1.0, 10.0)
 SPREAD = (0.8, 1.5)
 """How far a repeat on the same machine may lie from what was measured."""
 
@@ -58,8 +57,9 @@ def estimate(prepared: Prepared, known: Sequence[Outcome] = ()) -> Estimate:
         hits += earlier is not None
         candidate = candidates[spec.source, spec.model]
         row = _measured_row(earlier) if earlier else _computed_row(spec, candidate, prepared.evalset)
-        low += _trial_seconds(spec, row[0], len(prepared.evalset.ids)) + LOAD_SECONDS[0]
-        high += _trial_seconds(spec, row[1], len(prepared.evalset.ids)) + LOAD_SECONDS[1]
+        loading = registry.backend(spec.variant.backend).load_seconds
+        low += _trial_seconds(spec, row[0], len(prepared.evalset.ids)) + loading[0]
+        high += _trial_seconds(spec, row[1], len(prepared.evalset.ids)) + loading[1]
     needs = [fits(candidates[spec.source, spec.model], spec.variant, {}).needed_mb for spec in specs]
     fetched = {(spec.source, spec.model) for spec in specs if spec.source == "hub"}
     return Estimate(
@@ -105,7 +105,8 @@ def _seconds_left(outcome: Outcome, row_seconds: float) -> float:
     done = {series.batch_size for series in outcome.latency}
     sizes = [size for size in outcome.spec.protocol.latency_batch_sizes if size not in done]
     latency = _latency_seconds(outcome.spec.protocol, row_seconds, sizes)
-    loading = 0.0 if outcome.stage in ("quality", "ready", "latency") else sqrt(LOAD_SECONDS[0] * LOAD_SECONDS[1])
+    usual = sqrt(prod(registry.backend(outcome.spec.variant.backend).load_seconds))
+    loading = 0.0 if outcome.stage in ("quality", "ready", "latency") else usual
     return loading + (outcome.rows_total - outcome.rows_done) * row_seconds + latency
 
 

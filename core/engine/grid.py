@@ -20,6 +20,8 @@ class Cell:
     variant: Variant
     warning: str | None
     """Why it may fail, in a sentence; None where nothing speaks against it."""
+    obstacle: str | None = None
+    """Why it cannot run here, in a sentence: mostly a package that is not installed."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,32 @@ class GridRow:
     obstacle: str | None
     """Why it cannot run at all, in a sentence; None where it can."""
     cells: tuple[Cell, ...]
+    """In the usual runtime."""
+    further: tuple[Cell, ...] = ()
+    """In the other runtimes, whether or not they are installed."""
 
 
 def variants() -> tuple[Variant, ...]:
-    """Every variant that this machine can run: devices, the CPU first, each with its number types."""
-    return tuple(variant for variant in _all_variants() if _unsupported(variant) is None)
+    """Every variant of the usual runtime that this machine can run: devices, the CPU first, each with its types."""
+    return tuple(variant for variant in _usual_variants() if _unsupported(variant) is None)
+
+
+def further() -> tuple[Variant, ...]:
+    """What the other runtimes do on the CPU: number types as they are, quantized weights at full precision."""
+    return tuple(
+        Variant("cpu", dtype, backend.name, quantization)
+        for backend in registry.backends().values()
+        if backend.name != Variant().backend
+        for quantization in backend.quantizations
+        for dtype in (backend.dtypes[:1] if quantization else backend.dtypes)
+    )
 
 
 def missing_devices() -> dict[str, str]:
     """Device → why nothing runs on it here."""
     reasons: dict[str, str] = {}
     present = {variant.device for variant in variants()}
-    for variant in _all_variants():
+    for variant in _usual_variants():
         reason = _unsupported(variant)
         if reason and variant.device not in present:
             reasons.setdefault(variant.device, reason)
@@ -63,7 +79,8 @@ def grid(candidates: Sequence[Candidate], labels: Sequence[LabelTable] = ()) -> 
             rows.append(GridRow(candidate, candidate.blocked, (Cell(stored.VARIANT, None),)))
             continue
         cells = tuple(Cell(variant, _warning(candidate, variant, machine)) for variant in variants())
-        rows.append(GridRow(candidate, candidate.blocked or _unmatched(missing.get(candidate.id, ())), cells))
+        others = tuple(Cell(one, _warning(candidate, one, machine), _unsupported(one)) for one in further())
+        rows.append(GridRow(candidate, candidate.blocked or _unmatched(missing.get(candidate.id, ())), cells, others))
     return rows
 
 
@@ -78,7 +95,7 @@ def lay_out(
         ticks: Each candidate with its variants; without any it stays out of the plan.
         labels: Candidate id → (model label → data set label).
     """
-    order = [variant for variant in variants() if any(variant in ticked for _, ticked in ticks)]
+    order = [variant for variant in (*variants(), *further()) if any(variant in ticked for _, ticked in ticks)]
     planned = tuple(
         PlanCandidate(
             model=candidate.id,
@@ -98,13 +115,9 @@ def _has_all(ticked: Sequence[Variant], order: Sequence[Variant]) -> bool:
     return stored.VARIANT in ticked or set(ticked) == set(order)
 
 
-def _all_variants() -> list[Variant]:
-    return [
-        Variant(device, dtype, backend.name)
-        for backend in registry.backends().values()
-        for device in backend.devices
-        for dtype in backend.dtypes
-    ]
+def _usual_variants() -> list[Variant]:
+    backend = registry.backend(Variant().backend)
+    return [Variant(device, dtype, backend.name) for device in backend.devices for dtype in backend.dtypes]
 
 
 def _unsupported(variant: Variant) -> str | None:

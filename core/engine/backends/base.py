@@ -52,6 +52,8 @@ class Backend(Protocol):
     """What `Variant.quantization` may be; None among them where the runtime takes weights as they are."""
     packages: tuple[str, ...]
     """What it needs besides requirements.txt, as pip takes it: `onnxruntime==1.31.1`."""
+    load_seconds: tuple[float, float]
+    """Least and most seconds until a usual checkpoint is loaded, exported or compiled: for estimates."""
 
     def unsupported(self, variant: Variant) -> str | None:
         """Why this machine cannot run the variant, in a sentence; None where it can. Cheap: imports no runtime."""

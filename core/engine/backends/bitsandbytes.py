@@ -27,6 +27,7 @@ class BitsAndBytes:
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
     quantizations: tuple[str | None, ...] = ("int8", "nf4")
     packages: tuple[str, ...] = ("bitsandbytes==0.50.2", "accelerate==1.15.0")
+    load_seconds = (1.0, 15.0)
 
     def unsupported(self, variant: Variant) -> str | None:
         return torch_obstacle(self, variant)

@@ -25,6 +25,7 @@ class OnnxRuntime:
     dtypes: tuple[str, ...] = ("float32",)
     quantizations: tuple[str | None, ...] = (None, "int8")
     packages: tuple[str, ...] = ("onnxruntime==1.31.1", *onnx_graph.PACKAGES)
+    load_seconds = (10.0, 90.0)
 
     def unsupported(self, variant: Variant) -> str | None:
         return obstacle(self, variant)

@@ -27,6 +27,7 @@ class OpenVino:
     dtypes: tuple[str, ...] = tuple(PRECISIONS)
     quantizations: tuple[str | None, ...] = (None,)
     packages: tuple[str, ...] = ("openvino==2026.4.1", *onnx_graph.PACKAGES)
+    load_seconds = (10.0, 90.0)
 
     def unsupported(self, variant: Variant) -> str | None:
         return obstacle(self, variant)

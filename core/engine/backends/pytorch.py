@@ -44,6 +44,7 @@ class PyTorch:
     dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16")
     quantizations: tuple[str | None, ...] = (None,)
     packages: tuple[str, ...] = ()
+    load_seconds = (1.0, 10.0)
 
     def unsupported(self, variant: Variant) -> str | None:
         return torch_obstacle(self, variant)

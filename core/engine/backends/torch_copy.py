@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from core.engine.backends.base import Session
 from core.engine.backends.pytorch import TorchSession
 from core.engine.memory import MB, resident_bytes
 
@@ -12,7 +13,7 @@ HEADROOM = 2.0
 """Free memory must be so many times the copy: batches run beside it."""
 
 
-def lowered(session: TorchSession, dtype: str, limit_mb: int | None = None) -> TorchSession | None:
+def lowered(session: Session, dtype: str, limit_mb: int | None = None) -> TorchSession | None:
     """The same model with its weights converted to another precision, on the same device.
 
     Buffers that a checkpoint does not hold (rotary frequencies, say) are shared as they are, as when a checkpoint is
@@ -24,10 +25,12 @@ def lowered(session: TorchSession, dtype: str, limit_mb: int | None = None) -> T
         limit_mb: Most memory of this process, where a plan limits it.
 
     Returns:
-        The copy; None where memory does not hold both.
+        The copy; None where memory does not hold both, or where the runtime is not PyTorch.
     """
     import torch
 
+    if not isinstance(session, TorchSession):
+        return None
     precision = getattr(torch, dtype)
     # Weights that are tied are one tensor under two names, and stay one.
     held = {id(tensor): tensor for tensor in session.model.state_dict(keep_vars=True).values()}

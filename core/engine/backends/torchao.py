@@ -23,6 +23,7 @@ class TorchAO:
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
     quantizations: tuple[str | None, ...] = tuple(CONFIGS)
     packages: tuple[str, ...] = ("torchao==0.18.0",)
+    load_seconds = (1.0, 15.0)
 
     def unsupported(self, variant: Variant) -> str | None:
         return torch_obstacle(self, variant)
