@@ -219,10 +219,10 @@ def _label_names(features: Mapping[str, Any] | None) -> dict[str | int, tuple[st
 def _class_names(feature: Any) -> tuple[str, ...]:
     """The names of a `ClassLabel`, also of one in a list (tags) or in a structure (`objects`)."""
     if isinstance(feature, Mapping):
-        return next((names for inner in feature.values() if (names := _class_names(inner))), ())
+        return next((found for inner in feature.values() if (found := _class_names(inner))), ())
     if hasattr(feature, "feature"):
         return _class_names(feature.feature)
-    names = getattr(feature, "names", None)
+    names: Any = getattr(feature, "names", None)
     return tuple(names) if isinstance(names, list) else ()
 
 

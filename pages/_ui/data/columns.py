@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 EXAMPLES = 5
 
 
-def choose(task: Task, table: Table, kept: Mapping[str, str | int], key: str) -> dict[str, str | int]:
-    """Task's word → column. Raises DatasetMismatch until every column that is needed is named."""
-    known = {word: column for word, column in kept.items() if column in list(table.frame.columns)}
+def choose(task: Task, table: Table, kept: Mapping[str, str | int | None], key: str) -> dict[str, str | int | None]:
+    """Task's word → column, None where a guess was declined.
+
+    Raises DatasetMismatch until every column that is needed is named.
+    """
+    known = {word: column for word, column in kept.items() if column in [None, *table.frame.columns]}
     guesses = {guess.word: guess for guess in guess_columns(task, table.frame, known)}
     side, rows = st.columns([1, 2], gap="medium")
     with side:
-        chosen = {
-            column.name: _choice(column, table, known.get(column.name), guesses.get(column.name), key)
-            for column in task.columns
-        }
-    columns = {word: column for word, column in chosen.items() if column is not None}
-    missing = [column.title for column in task.columns if column.required and column.name not in columns]
+        chosen = {column.name: _choice(column, table, known, guesses.get(column.name), key) for column in task.columns}
+    declined = {word for word, guess in guesses.items() if guess.column is not None} | known.keys()
+    columns = {word: column for word, column in chosen.items() if column is not None or word in declined}
+    missing = [column.title for column in task.columns if column.required and columns.get(column.name) is None]
     with rows:
         if missing:
             st.dataframe(table.frame.head(EXAMPLES), hide_index=True)
@@ -44,12 +45,11 @@ def choose(task: Task, table: Table, kept: Mapping[str, str | int], key: str) ->
 
 
 def _choice(
-    column: Column, table: Table, kept: str | int | None, guess: ColumnGuess | None, key: str
+    column: Column, table: Table, known: Mapping[str, str | int | None], guess: ColumnGuess | None, key: str
 ) -> str | int | None:
     names = list(table.frame.columns)
-    start = kept if kept is not None else guess.column if guess else None
-    # An optional column that has the usual name is always taken, so leaving it out is offered for the others alone.
-    options = names if column.required or start is not None else [None, *names]
+    start = guess.column if guess else known.get(column.name)
+    options = names if column.required else [None, *names]
     chosen: str | int | None = st.selectbox(
         column.title if column.required else f"{column.title} (optional)",
         options,
@@ -70,7 +70,7 @@ def _title(column: str | int | None) -> str:
     return column if isinstance(column, str) else f"column {column + 1}"
 
 
-def _examples(task: Task, table: Table, columns: Mapping[str, str | int]) -> None:
+def _examples(task: Task, table: Table, columns: Mapping[str, str | int | None]) -> None:
     titles = {column.name: column.title for column in task.columns}
     rows = preview(table, task, columns, EXAMPLES)
     st.dataframe(
