@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def batches(lengths: Sequence[int], max_rows: int, max_tokens: int) -> list[list[int]]:
+def batches(lengths: Sequence[int], max_rows: int | None, max_tokens: int) -> list[list[int]]:
     """Group rows so that little is padded.
 
     Rows are taken longest first, so that a batch which does not fit in memory shows at once. A batch costs its number
@@ -13,7 +13,7 @@ def batches(lengths: Sequence[int], max_rows: int, max_tokens: int) -> list[list
 
     Args:
         lengths: Tokens of each row.
-        max_rows: Most rows in a batch.
+        max_rows: Most rows in a batch; None: as many as the tokens allow.
         max_tokens: Most tokens in a batch, padding included. A single row longer than that is a batch by itself.
 
     Returns:
@@ -23,7 +23,8 @@ def batches(lengths: Sequence[int], max_rows: int, max_tokens: int) -> list[list
     width = 0
     for position in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
         current = result[-1] if result else None
-        if current is None or len(current) >= max_rows or (len(current) + 1) * width > max_tokens:
+        full = current is None or len(current) == max_rows or (len(current) + 1) * width > max_tokens
+        if current is None or full:
             result.append([position])
             width = lengths[position]
         else:

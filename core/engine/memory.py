@@ -9,6 +9,8 @@ from pathlib import Path
 from core.engine.backends.base import Session
 
 MB = 1_000_000
+PEAK, SCREENING = "peak", "screening"
+"""Phases: the model by itself, and with a copy at low precision beside it."""
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
@@ -22,7 +24,29 @@ class MemoryMeter:
 
     def __init__(self) -> None:
         self._baseline = resident_bytes()
+        self._peaks: dict[str, float] = {}
+        self._phase = PEAK
         _reset_peak()
+
+    def begin(self, phase: str, session: Session) -> None:
+        """Charge what comes now to another phase; again to an earlier one, or on with the present one, as it may be.
+
+        Where the system cannot reset a peak, a phase has those before it, too.
+        """
+        if phase == self._phase:
+            return
+        self._close(session)
+        self._phase = phase
+        _reset_peak()
+        session.reset_device_peak()
+
+    def peaks_mb(self, session: Session) -> dict[str, float]:
+        """Phase → most MB held at once, over the baseline; on a GPU the most allocated there."""
+        self._close(session)
+        return dict(self._peaks)
+
+    def _close(self, session: Session) -> None:
+        self._peaks[self._phase] = max(self._peaks.get(self._phase, 0.0), self.peak_mb(session))
 
     def held_mb(self, session: Session) -> float:
         """MB held now, over the baseline; on a GPU what is allocated there."""

@@ -10,6 +10,7 @@ from typing import Any
 from core import codec, registry
 from core.catalog import stored
 from core.catalog.fit import parse_params
+from core.engine.backends.base import Backend
 from core.engine.fields import Fields, located, suggestion
 from core.engine.yaml_text import FlowList, dump, flow, load
 from core.errors import PlanError
@@ -26,7 +27,8 @@ DATASET = ("path", "repo", "config", "split", "revision", "reader", "columns", "
 CANDIDATE = ("model", "source", "revision", "labels", "variants")
 VARIANT = ("device", "dtype", "backend", "quantization", "threads")
 LIMITS = ("latency_p95_ms", "memory_mb", "params", "download_mb", "licenses")
-QUALITY = ("batch_size", "batch_tokens")
+QUALITY = ("batch_size", "batch_tokens", "screen")
+SCREEN = {"auto": True, "off": False}
 LATENCY = ("batch_sizes", "min_calls", "min_seconds", "max_seconds", "warmup")
 GENERATION = ("max_new_tokens", "num_beams")
 MODULE = ("module", "value", "higher_is_better")
@@ -144,9 +146,23 @@ def _variant(fields: Fields) -> Variant:
         device=fields.choice("device", backend.devices, usual.device),
         dtype=fields.choice("dtype", backend.dtypes, usual.dtype),
         backend=backend.name,
-        quantization=fields.text("quantization"),
+        quantization=_quantization(fields, backend),
         threads=fields.optional_integer("threads"),
     )
+
+
+def _quantization(fields: Fields, backend: Backend) -> str | None:
+    known = [one for one in backend.quantizations if one]
+    if not fields.has("quantization"):
+        if None in backend.quantizations:
+            return None
+        where = fields.path("quantization")
+        raise PlanError(f"{where} is missing: {backend.name} only quantizes.", f"Use one of: {', '.join(known)}.")
+    if not known:
+        able = ", ".join(one.name for one in registry.backends().values() if any(one.quantizations))
+        where, given = fields.path("quantization"), fields.raw("quantization")
+        raise PlanError(f"{where} is {given!r}, but {backend.name} does not quantize.", f"These backends do: {able}.")
+    return fields.choice("quantization", known, "")
 
 
 def _metrics(plan: Fields, task: Task, base: Path | None) -> tuple[str, ...]:
@@ -192,8 +208,9 @@ def _protocol(plan: Fields, task: Task) -> Protocol:
     latency = Fields("latency", plan.raw("latency") or {}, LATENCY)
     generation = Fields("generation", plan.raw("generation") or {}, GENERATION)
     protocol = Protocol(
-        batch_size=quality.integer("batch_size", usual.batch_size),
-        batch_tokens=quality.integer("batch_tokens", usual.batch_tokens),
+        batch_size=quality.optional_integer("batch_size"),
+        batch_tokens=quality.optional_integer("batch_tokens"),
+        screen=SCREEN[quality.choice("screen", SCREEN, "auto")],
         latency_batch_sizes=latency.integers("batch_sizes", usual.latency_batch_sizes),
         min_calls=latency.integer("min_calls", usual.min_calls),
         min_seconds=latency.seconds("min_seconds", usual.min_seconds),
@@ -261,7 +278,7 @@ def _sections(plan: Plan) -> dict[str, Any]:
         "variants": [] if plan.variants == (Variant(),) else [_variant_section(variant) for variant in plan.variants],
         "metrics": FlowList(_metric_entry(name) for name in plan.metrics),
         **plan.options,
-        "quality": _differing(protocol, usual, QUALITY),
+        "quality": flow({**_differing(protocol, usual, QUALITY), **({} if protocol.screen else {"screen": "off"})}),
         "latency": _differing(protocol, usual, LATENCY, {"batch_sizes": "latency_batch_sizes"}),
         "generation": _differing(protocol, usual, GENERATION),
         "timeout": None if protocol.timeout_seconds == usual.timeout_seconds else _duration(protocol.timeout_seconds),

@@ -3,23 +3,98 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from core.engine.backends.base import Session
-from core.engine.batching import batches
+from core.engine.budget import Budget
 from core.engine.events import Event, Note, Rows
-from core.errors import TrialFailed
-from core.records import Protocol
-from core.tasks.base import Answered, Context, Piece, Prediction, Task
-
-Place = tuple[int, int]
-"""A piece: the position of its row, and which of the row's pieces it is."""
+from core.engine.passage import Passage
+from core.engine.screening import Screening
+from core.tasks.base import Answered, Argmax, Context, Prediction, Task
 
 COMMIT_SECONDS = 1.0
 """How much work a killed trial may lose."""
+
+
+class QualityPass:
+    """A loaded model over rows, all at once or round by round: what was found out about batches is kept between."""
+
+    def __init__(
+        self,
+        session: Session,
+        task: Task,
+        context: Context,
+        emit: Callable[[Event], None],
+        *,
+        device: str = "cpu",
+        copy: Callable[[], Session | None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Get ready.
+
+        Args:
+            session: The loaded model.
+            task: What kind of model it is.
+            context: What the task needs to know; its protocol says how large a batch may be.
+            emit: Called with `Rows`, and with a `Note` of what a reader must know.
+            device: Of the variant.
+            copy: Makes a copy of the model at low precision; None where rows are not screened (`screening.suits`).
+            clock: Seconds; for tests.
+        """
+
+        def budget() -> Budget:
+            return Budget(context.protocol, emit, device=device, generates=task.generates)
+
+        self._session, self._task, self._context, self._emit = session, task, context, emit
+        self._chunk = _Chunk(emit, clock)
+        self._exact = Passage(session, context, budget(), clock)
+        self._screening: Screening | None = None
+        if copy is not None and isinstance(task, Argmax):
+            self._screening = Screening(self._exact, task, copy, budget)
+        self.facts: dict[str, Any] = {}
+        """For the record, once closed: `batch_tokens`, and where rows were screened `screened` and `rechecked`."""
+
+    def run(self, inputs: Sequence[Mapping[str, Any]], done: Collection[int] = ()) -> None:
+        """Predict every row that is not done yet, and emit `Rows` about once a second.
+
+        Args:
+            inputs: All rows of the EvalSet.
+            done: Positions to leave out, because they are committed already.
+
+        Raises:
+            TrialFailed: `out_of_memory` when not even one piece of a row fits; `unsupported` when outputs are not
+                finite.
+        """
+        positions = [position for position in range(len(inputs)) if position not in done]
+        passage = self._screening or self._exact
+        for start in range(0, len(positions), self._task.rows_at_once):
+            block = positions[start : start + self._task.rows_at_once]
+            chosen = [inputs[position] for position in block]
+            encoded = self._task.encode(self._session.processor, chosen, self._context)
+            passage.run(dict(zip(block, encoded, strict=True)), self._keep)
+        self._chunk.flush()
+
+    def close(self) -> None:
+        """Say what was done, and let go of the copy: rows that are run later are not screened. Again: nothing."""
+        screening, self._screening = self._screening, None
+        self.facts.setdefault("batch_tokens", self._exact.budget.tokens)
+        if screening is not None:
+            self.facts |= screening.facts()
+            note = screening.note()
+            if note:
+                self._emit(Note(note))
+
+    def _keep(self, answered: Mapping[int, Answered], seconds: float) -> None:
+        self._chunk.spent(seconds)
+        if not answered:
+            return
+        rows = list(answered.values())
+        predictions = self._task.decode(self._session.processor, rows, self._context)
+        if self._screening is not None and self._screening.is_on:
+            # What else there is in a prediction comes from low precision, and no metric reads it.
+            predictions = [{key: one[key] for key in self._context.needs} for one in predictions]
+        self._chunk.add(list(answered), predictions, sum(map(self._task.count, rows)))
 
 
 def run(
@@ -32,126 +107,8 @@ def run(
     emit: Callable[[Event], None],
     clock: Callable[[], float] = time.perf_counter,
 ) -> None:
-    """Predict every row that is not done yet, and emit `Rows` about once a second.
-
-    Args:
-        session: The loaded model.
-        task: What kind of model it is.
-        inputs: All rows of the EvalSet.
-        context: What the task needs to know; its protocol says how large a batch may be.
-        done: Positions to leave out, because they are committed already.
-        emit: Called with `Rows`, and with a `Note` when a batch had to be halved.
-        clock: Seconds; for tests.
-
-    Raises:
-        TrialFailed: `out_of_memory` when not even one piece of a row fits; `unsupported` when outputs are not finite.
-    """
-    positions = [position for position in range(len(inputs)) if position not in done]
-    chunk = _Chunk(emit, clock)
-    work = _Pass(session, task, context, _Budget(context.protocol, emit), chunk, clock)
-    for start in range(0, len(positions), task.rows_at_once):
-        block = positions[start : start + task.rows_at_once]
-        encoded = task.encode(session.processor, [inputs[position] for position in block], context)
-        work.predict(dict(zip(block, encoded, strict=True)))
-    chunk.flush()
-
-
-@dataclass(frozen=True)
-class _Pass:
-    """The same model over block after block of rows."""
-
-    session: Session
-    task: Task
-    context: Context
-    budget: _Budget
-    chunk: _Chunk
-    clock: Callable[[], float]
-
-    def predict(self, rows: Mapping[int, Sequence[Piece]]) -> None:
-        """Run the pieces of these rows, those of like length together; decode a row when its last piece is done."""
-        unfinished = {position: _OpenRow(pieces) for position, pieces in rows.items()}
-        # A row without pieces (a text that has no word to tag, say) is done before it begins.
-        self._close([position for position, pieces in rows.items() if not pieces], unfinished)
-        queue = self.budget.batches(
-            [(position, index) for position in rows for index in range(len(rows[position]))], rows
-        )
-        while queue:
-            places = queue.popleft()
-            pieces = [rows[position][index] for position, index in places]
-            started = self.clock()
-            try:
-                outputs = self.session.forward(pieces, self.context)
-            except TrialFailed as failed:
-                if failed.kind != "out_of_memory" or len(places) == 1:
-                    raise
-                self.budget.halve(pieces)
-                queue = self.budget.batches([*places, *(place for later in queue for place in later)], rows)
-                continue
-            self.chunk.spent(self.clock() - started)
-            self._close(_taken(places, outputs, unfinished), unfinished)
-
-    def _close(self, positions: Sequence[int], unfinished: dict[int, _OpenRow]) -> None:
-        if not positions:
-            return
-        answered = [unfinished.pop(position).answered() for position in positions]
-        predictions = self.task.decode(self.session.processor, answered, self.context)
-        self.chunk.add(positions, predictions, sum(map(self.task.count, answered)))
-
-
-def _taken(places: Sequence[Place], outputs: Sequence[Any], unfinished: Mapping[int, _OpenRow]) -> list[int]:
-    """Hand each row its outputs; the rows that are complete now."""
-    complete = []
-    for (position, index), output in zip(places, outputs, strict=True):
-        _check_finite(output)
-        if unfinished[position].take(index, output):
-            complete.append(position)
-    return complete
-
-
-class _OpenRow:
-    """A row whose pieces have not all run yet."""
-
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        self._pieces = tuple(pieces)
-        self._outputs: list[Any] = [None] * len(pieces)
-        self._left = len(pieces)
-
-    def take(self, index: int, output: Any) -> bool:
-        """Keep a piece's output. True when it was the last one."""
-        self._outputs[index] = output
-        self._left -= 1
-        return self._left == 0
-
-    def answered(self) -> Answered:
-        return Answered(self._pieces, tuple(self._outputs))
-
-
-class _Budget:
-    """How large a batch may be; less once memory has run out."""
-
-    def __init__(self, protocol: Protocol, emit: Callable[[Event], None]) -> None:
-        self._rows, self._tokens, self._emit = protocol.batch_size, protocol.batch_tokens, emit
-
-    def batches(self, places: Sequence[Place], rows: Mapping[int, Sequence[Piece]]) -> deque[list[Place]]:
-        lengths = [rows[position][index].length for position, index in places]
-        return deque([places[index] for index in batch] for batch in batches(lengths, self._rows, self._tokens))
-
-    def halve(self, failed: Sequence[Piece]) -> None:
-        longest = failed[0].length
-        self._rows = len(failed) // 2
-        self._tokens = max(1, self._rows * longest)
-        self._emit(Note(f"Out of memory with {len(failed)} rows of {longest} tokens: went on with {self._rows}."))
-
-
-def _check_finite(output: Any) -> None:
-    import numpy as np
-
-    if isinstance(output, np.ndarray | float) and not np.isfinite(output).all():
-        raise TrialFailed(
-            "unsupported",
-            "The model gave outputs that are not finite numbers.",
-            "Low precision can overflow: try bfloat16 or float32. At float32 the weights themselves are broken.",
-        )
+    """The same in one call, nothing screened, on the CPU. Arguments and errors as in `QualityPass`."""
+    QualityPass(session, task, context, emit, clock=clock).run(inputs, done)
 
 
 class _Chunk:

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.engine.backends.base import Session
 from core.engine.batching import batches
+from core.engine.budget import START
 from core.tasks.base import Answered, Context, Piece, Task
 
 Clock = Callable[[], int]
@@ -64,7 +65,9 @@ def _run(model: Model, pieces: Sequence[Piece], rows: int) -> Sequence[Any]:
         return session.forward(pieces, context) if pieces else ()
     outputs: list[Any] = [None] * len(pieces)
     lengths = [piece.length for piece in pieces]
-    for batch in batches(lengths, max(rows, context.protocol.batch_size), context.protocol.batch_tokens):
+    protocol = context.protocol
+    at_once = protocol.batch_size and max(rows, protocol.batch_size)
+    for batch in batches(lengths, at_once, protocol.batch_tokens or START["cpu"]):
         answers = session.forward([pieces[index] for index in batch], context)
         for index, answer in zip(batch, answers, strict=True):
             outputs[index] = answer

@@ -33,10 +33,13 @@ from pathlib import Path
 from typing import Any
 
 from core import codec, options, registry
-from core.engine import environment, latency, quality
+from core.engine import environment, latency, screening
 from core.engine.backends import pytorch
+from core.engine.backends.base import Session
+from core.engine.backends.torch_copy import lowered
 from core.engine.events import Done, Event, Failed, Latency, Loaded, Memory, Note, Stage, Timed, Untimed, to_json
-from core.engine.memory import MemoryMeter
+from core.engine.memory import PEAK, SCREENING, MemoryMeter
+from core.engine.quality import QualityPass
 from core.engine.request import Call, Model, Request, call, first_call, requests
 from core.errors import AppError, TrialFailed
 from core.metrics.scoring import needs
@@ -99,6 +102,8 @@ class Worker:
         self._job, self._emit = job, emit
         self._model = Model(self._session, task, context)
         self._done = set(job.done)
+        copy = self._copy if screening.suits(task, spec.variant, context) else None
+        self._quality = QualityPass(self._session, task, context, emit, device=spec.variant.device, copy=copy)
         self.first_call_ns = first_call(self._model, job.inputs)
         # After the first call: weights are memory-mapped, and only then have all of them been read.
         self._model_mb = self._memory.held_mb(self._session)
@@ -110,14 +115,25 @@ class Worker:
         self._emit(Stage("quality"))
         left = set(range(len(self._job.inputs)) if rows is None else rows) - self._done
         others = frozenset(range(len(self._job.inputs))) - left
-        quality.run(
-            self._session, self._model.task, self._job.inputs, self._model.context, done=others, emit=self._emit
-        )
+        self._quality.run(self._job.inputs, others)
         self._done |= left
+        if len(self._done) == len(self._job.inputs):
+            self._let_go()
         self._emit(Stage("ready"))
+
+    def _copy(self) -> Session | None:
+        """The model a second time, at low precision. What both take together is not charged to the model."""
+        self._memory.begin(SCREENING, self._session)
+        return lowered(self._session, screening.LOW, self._job.spec.protocol.memory_mb)
+
+    def _let_go(self) -> None:
+        """Free what only the quality pass needs: nothing else is in memory when the model is timed."""
+        self._quality.close()
+        self._memory.begin(PEAK, self._session)
 
     def time(self, request: Request) -> Call:
         """Time one request. Raises TrialFailed, also where it does not fit in memory (`out_of_memory`)."""
+        self._let_go()
         if gc.isenabled():
             # A collection in the middle of a request would be charged to the model.
             gc.collect()
@@ -126,8 +142,9 @@ class Worker:
 
     def end(self) -> None:
         """Say what the trial took."""
-        self._emit(Memory({"peak": self._memory.peak_mb(self._session), "model": self._model_mb}))
-        self._emit(Done({**environment.describe(), **self._session.environment}))
+        self._let_go()
+        self._emit(Memory({**self._memory.peaks_mb(self._session), "model": self._model_mb}))
+        self._emit(Done({**environment.describe(), **self._session.environment, **self._quality.facts}))
 
 
 def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], None]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from core.tasks import media, shapes
 from core.tasks.audio import AUDIO, AudioTask
-from core.tasks.base import Answered, Column, Context, Prediction, TaskSample
-from core.tasks.classification import classified
+from core.tasks.base import Column, Context, Prediction, TaskSample
+from core.tasks.classification import OneLabel
 
 
 def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str, Any]) -> str:
@@ -34,7 +34,7 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
     return str(settings["labels"].get(label, label))
 
 
-class AudioClassification(AudioTask):
+class AudioClassification(OneLabel, AudioTask):
     """Single-label classification of clips."""
 
     name = "audio-classification"
@@ -65,10 +65,6 @@ class AudioClassification(AudioTask):
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
         """Logits, float32, one array (model labels,) per clip."""
         return shapes.logits(model, batch)
-
-    def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
-        """Softmax, then the likeliest model label under its data set name: `classified`."""
-        return classified([row.outputs[0] for row in rows], context)
 
     def blank(self, inputs: Mapping[str, Any]) -> Prediction:
         """An empty text, which is nobody's label."""

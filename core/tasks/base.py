@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from core.options import Option
 from core.records import Protocol as MeasuringProtocol
@@ -198,6 +198,15 @@ class Task(Protocol):
         as it is. `row` holds texts or file names under the task's words; `settings` are `task`, `labels` (model label →
         data set label), `classes` (the data set's label names), `max_new_tokens`, `num_beams` and the task's options.
         """
+        ...
+
+
+@runtime_checkable
+class Argmax(Protocol):
+    """What a task has besides whose answer is the label of the largest of some logits, and depends on nothing else."""
+
+    def logits(self, row: Answered, context: Context) -> Any:
+        """Those logits: float array (labels,)."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.tasks.base import Context, Prediction
+from core.tasks.base import Answered, Context, Prediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,18 @@ def rounded(shares: NDArray[Any]) -> list[Any]:
     scale = 10.0 ** np.minimum(DIGITS - 1 - magnitude, 300)
     plain: list[Any] = ((shares * scale).round() / scale).tolist()
     return plain
+
+
+class OneLabel:
+    """A task whose model has one logit for each label, and whose rows have one piece."""
+
+    def logits(self, row: Answered, context: Context) -> Any:
+        """One for each of the model's labels: the largest one's is the answer."""
+        return row.outputs[0]
+
+    def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
+        """Softmax, then the likeliest model label under its data set name: `classified`."""
+        return classified([self.logits(row, context) for row in rows], context)
 
 
 def classified(logits: Sequence[Any], context: Context) -> list[Prediction]:

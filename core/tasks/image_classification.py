@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.tasks import media, shapes
-from core.tasks.base import Answered, Column, Context, Prediction, TaskSample
-from core.tasks.classification import classified
+from core.tasks.base import Column, Context, Prediction, TaskSample
+from core.tasks.classification import OneLabel
 from core.tasks.image import IMAGE, ImageTask
 
 
@@ -30,7 +30,7 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
     return str(settings["labels"].get(label, label))
 
 
-class ImageClassification(ImageTask):
+class ImageClassification(OneLabel, ImageTask):
     """Single-label classification of pictures."""
 
     name = "image-classification"
@@ -60,10 +60,6 @@ class ImageClassification(ImageTask):
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
         """Logits, float32, one array (model labels,) per picture."""
         return shapes.logits(model, batch)
-
-    def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
-        """Softmax, then the likeliest model label under its data set name: `classified`."""
-        return classified([row.outputs[0] for row in rows], context)
 
     def blank(self, inputs: Mapping[str, Any]) -> Prediction:
         """An empty text, which is nobody's label."""

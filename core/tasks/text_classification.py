@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSample, accepted_inputs
-from core.tasks.classification import classified
+from core.tasks.base import Column, Context, Piece, TaskSample, accepted_inputs
+from core.tasks.classification import OneLabel
 from core.tasks.text import TextTask, pieces
 
 
@@ -26,7 +26,7 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
     return str(settings["labels"].get(label, label))
 
 
-class TextClassification(TextTask):
+class TextClassification(OneLabel, TextTask):
     """Single-label classification by a model with a sequence classification head."""
 
     name = "text-classification"
@@ -97,10 +97,6 @@ class TextClassification(TextTask):
         """Logits, float32, shape (n, model labels)."""
         logits: Sequence[Any] = model(**accepted_inputs(model, batch)).logits.float().cpu().numpy()
         return logits
-
-    def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
-        """Softmax, then the likeliest model label under its data set name: `classified`."""
-        return classified([row.outputs[0] for row in rows], context)
 
 
 TASK = TextClassification()

@@ -112,13 +112,19 @@ class ZeroShotClassification(TextTask):
         logits: Sequence[Any] = model(**accepted_inputs(model, batch)).logits.float().cpu().numpy()
         return logits
 
+    def logits(self, row: Answered, context: Context) -> Any:
+        """Those of entailment, one for each of the data set's labels: the largest one's is the answer."""
+        import numpy as np
+
+        entailment = _entailment(context)
+        return np.array([output[entailment] for output in row.outputs])
+
     def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
         """Softmax of the entailment logits over the labels, as transformers' zero-shot pipeline does it.
 
         Predictions are those of `classified`. A label that the data set does not have cannot be answered.
         """
-        entailment = _entailment(context)
-        logits = [[output[entailment] for output in row.outputs] for row in rows]
+        logits = [self.logits(row, context) for row in rows]
         return classified(logits, replace(context, model_labels=context.labels, mapping={}))
 
 

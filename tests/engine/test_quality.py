@@ -23,6 +23,7 @@ class Model:
 
     processor = None
     rows_at_once = 1000
+    generates = False
 
     def __init__(self, room=10**9, seconds=0.1, output=lambda length: np.array([float(length)]), window=None):
         self.room, self.seconds, self.output, self.window = room, seconds, output, window

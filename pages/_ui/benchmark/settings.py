@@ -95,7 +95,14 @@ def protocol(selection: Selection, task: Task, before: Plan | None) -> Protocol:
     )
     left, right = st.columns(2)
     calls = _number(left, "Timed calls at least", "calls", selection, start.min_calls, 10, 10_000, "p95 takes 100.")
-    batch = _number(right, "Rows per batch for quality", "batch", selection, start.batch_size, 1, 1024, "At most.")
+    batch = right.number_input(
+        "Rows per batch for quality",
+        *(1, 1024, start.batch_size),
+        key=f"batch_{selection.id}",
+        placeholder="as many as run fastest",
+        help="At most.",
+        persist_state="session",
+    )
     tokens, beams = start.max_new_tokens, start.num_beams
     if task.generates:
         tokens = _number(left, "New tokens at most", "tokens", selection, tokens, 1, 4096, "Per answer.")
@@ -103,6 +110,7 @@ def protocol(selection: Selection, task: Task, before: Plan | None) -> Protocol:
     return Protocol(
         batch_size=batch,
         batch_tokens=start.batch_tokens,
+        screen=start.screen,
         latency_batch_sizes=tuple(sorted(sizes)) or (1,),
         min_calls=calls,
         min_seconds=start.min_seconds,
