@@ -71,8 +71,13 @@ def _rows(outcome: Outcome) -> int:
 
 
 def _now(run: RunResult, names: dict[str, str]) -> str:
-    running = next((one for one in run.outcomes if one.status == "running"), None)
-    return f"{names[running.trial]} · {running.stage}" if running else run.status
+    """What happens: one trial works while others wait for it, or several are timed together."""
+    running = [one for one in run.outcomes if one.status == "running"]
+    timed = sum(one.stage == "latency" for one in running)
+    if timed > 1:
+        return f"timing {timed} trials together"
+    at_work = next((one for one in running if one.stage != "ready"), None)
+    return f"{names[at_work.trial]} · {at_work.stage}" if at_work else run.status
 
 
 def _ended(outcome: Outcome, name: str, number: int, count: int) -> str:

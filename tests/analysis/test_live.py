@@ -75,6 +75,7 @@ def test_a_machine_slower_than_thought_lengthens_the_wait():
         ("", "starting"),
         ("fetch 40%", "fetching the model 40%"),
         ("load", "loading the model"),
+        ("ready", "waiting to be timed with the others"),
         ("latency", "timing calls, batch 1 of 2"),
     ],
 )

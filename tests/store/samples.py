@@ -104,4 +104,6 @@ def chunk(positions: Sequence[int], answer: str = "positive") -> Chunk:
 
 
 def series(batch_size: int = 1, first: int = 1000) -> LatencySeries:
-    return LatencySeries(batch_size, (1, 2, 3), (first, 200, 300), (4, 5, 6), 9000, 2)
+    return LatencySeries(
+        batch_size, (1, 2, 3), (first, 200, 300), (4, 5, 6), 9000, 2, (0, 1, 3), "together", (700, 800, 900)
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import UnknownName, UserError
 from core.records import Chunk, Failure, LatencySeries, Outcome, RunResult, Variant
-from core.store import Store
+from core.store import Store, encoding
 from core.store.runs import _status
 from tests.store.samples import chunk, evalset, prepared, series
 
@@ -251,6 +251,12 @@ def test_what_is_not_there_is_named(store: Store, method: str) -> None:
         getattr(store, method)("nothing")
     with pytest.raises(UnknownName):
         store.set_wish("nothing", "pause")
+
+
+def test_times_kept_before_there_were_joint_measurements_are_still_read() -> None:
+    text = '{"batch_size":1,"preprocess_ns":[1,2],"forward_ns":[3,4],"postprocess_ns":[5,6],'
+    text += '"first_call_ns":9,"warmup_calls":10}'
+    assert encoding.latency_series(text) == LatencySeries(1, (1, 2), (3, 4), (5, 6), 9, 10)
 
 
 def test_fifty_trials_of_two_thousand_rows_are_read_in_a_moment() -> None:
