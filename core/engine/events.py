@@ -68,7 +68,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Memory:
-    """`peak` and `model`, MB of 10^6 bytes."""
+    """As `Outcome.memory_mb`."""
 
     mb: Mapping[str, float]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from core.engine.backends.base import Session
 
 MB = 1_000_000
-PEAK, SCREENING = "peak", "screening"
-"""Phases: the model by itself, and with a copy at low precision beside it."""
+LOAD, QUALITY, SCREENING, LATENCY = "load", "quality", "screening", "latency_b{}"
+"""Phases: reading the model and its first call, the quality pass, that pass with a copy at low precision beside the
+model, and requests of so many rows."""
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
@@ -25,8 +26,13 @@ class MemoryMeter:
     def __init__(self) -> None:
         self._baseline = resident_bytes()
         self._peaks: dict[str, float] = {}
-        self._phase = PEAK
+        self._phase = LOAD
         _reset_peak()
+
+    @property
+    def phase(self) -> str:
+        """What is charged now."""
+        return self._phase
 
     def begin(self, phase: str, session: Session) -> None:
         """Charge what comes now to another phase; again to an earlier one, or on with the present one, as it may be.
@@ -41,9 +47,13 @@ class MemoryMeter:
         session.reset_device_peak()
 
     def peaks_mb(self, session: Session) -> dict[str, float]:
-        """Phase → most MB held at once, over the baseline; on a GPU the most allocated there."""
+        """Phase → most MB held at once, over the baseline; on a GPU the most allocated there.
+
+        `peak` is the most of all of them but `screening`: what the model takes by itself.
+        """
         self._close(session)
-        return dict(self._peaks)
+        alone = [mb for phase, mb in self._peaks.items() if phase != SCREENING]
+        return {"peak": max(alone), **self._peaks}
 
     def _close(self, session: Session) -> None:
         self._peaks[self._phase] = max(self._peaks.get(self._phase, 0.0), self.peak_mb(session))

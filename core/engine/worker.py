@@ -37,8 +37,9 @@ from core.engine import environment, latency, screening
 from core.engine.backends import pytorch
 from core.engine.backends.base import Session
 from core.engine.backends.torch_copy import lowered
-from core.engine.events import Done, Event, Failed, Latency, Loaded, Memory, Note, Stage, Timed, Untimed, to_json
-from core.engine.memory import PEAK, SCREENING, MemoryMeter
+from core.engine.energy import EnergyMeter, counters
+from core.engine.events import Done, Event, Failed, Latency, Loaded, Memory, Note, Rows, Stage, Timed, Untimed, to_json
+from core.engine.memory import LATENCY, QUALITY, SCREENING, MemoryMeter
 from core.engine.quality import QualityPass
 from core.engine.request import Call, Model, Request, call, first_call, requests
 from core.errors import AppError, TrialFailed
@@ -87,7 +88,7 @@ class Worker:
 
         emit(Stage("load"))
         backend.start()
-        self._memory = MemoryMeter()
+        self._memory, self._energy = MemoryMeter(), EnergyMeter(counters(spec.variant.device))
         started = time.perf_counter()
         self._session = backend.load(Path(job.folder), task, spec.variant)
         load_seconds = time.perf_counter() - started
@@ -102,8 +103,9 @@ class Worker:
         self._job, self._emit = job, emit
         self._model = Model(self._session, task, context)
         self._done = set(job.done)
+        self._energy_rows = 0
         copy = self._copy if screening.suits(task, spec.variant, context) else None
-        self._quality = QualityPass(self._session, task, context, emit, device=spec.variant.device, copy=copy)
+        self._quality = QualityPass(self._session, task, context, self._tell, device=spec.variant.device, copy=copy)
         self.first_call_ns = first_call(self._model, job.inputs)
         # After the first call: weights are memory-mapped, and only then have all of them been read.
         self._model_mb = self._memory.held_mb(self._session)
@@ -115,36 +117,46 @@ class Worker:
         self._emit(Stage("quality"))
         left = set(range(len(self._job.inputs)) if rows is None else rows) - self._done
         others = frozenset(range(len(self._job.inputs))) - left
+        if self._memory.phase != SCREENING:  # in a later round the copy is still there
+            self._memory.begin(QUALITY, self._session)
+        self._energy.start()
         self._quality.run(self._job.inputs, others)
+        self._energy.sample()
+        self._energy_rows += len(left)
         self._done |= left
         if len(self._done) == len(self._job.inputs):
-            self._let_go()
+            self._quality.close()
         self._emit(Stage("ready"))
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Rows):  # about once a second: no counter goes round unseen
+            self._energy.sample()
+        self._emit(event)
 
     def _copy(self) -> Session | None:
         """The model a second time, at low precision. What both take together is not charged to the model."""
         self._memory.begin(SCREENING, self._session)
         return lowered(self._session, screening.LOW, self._job.spec.protocol.memory_mb)
 
-    def _let_go(self) -> None:
-        """Free what only the quality pass needs: nothing else is in memory when the model is timed."""
-        self._quality.close()
-        self._memory.begin(PEAK, self._session)
-
     def time(self, request: Request) -> Call:
         """Time one request. Raises TrialFailed, also where it does not fit in memory (`out_of_memory`)."""
-        self._let_go()
+        # What only the quality pass needs goes: nothing else is in memory when the model is timed.
+        self._quality.close()
         if gc.isenabled():
             # A collection in the middle of a request would be charged to the model.
             gc.collect()
             gc.disable()
+        self._memory.begin(LATENCY.format(len(request)), self._session)
         return call(self._model, [self._job.inputs[position] for position in request])
 
     def end(self) -> None:
         """Say what the trial took."""
-        self._let_go()
+        self._quality.close()
         self._emit(Memory({**self._memory.peaks_mb(self._session), "model": self._model_mb}))
-        self._emit(Done({**environment.describe(), **self._session.environment, **self._quality.facts}))
+        energy = {"energy_joules": self._energy.joules, "energy_rows": self._energy_rows}
+        sources = {"energy_sources": ", ".join(self._energy.sources) or None}
+        facts = {**environment.describe(), **self._session.environment, **self._quality.facts}
+        self._emit(Done({**facts, **energy, **sources}))
 
 
 def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from core.engine.memory import MemoryMeter
+from core.engine.memory import LATENCY, LOAD, QUALITY, SCREENING, MemoryMeter
 
 
 class OnCpu:
@@ -9,6 +9,9 @@ class OnCpu:
 
     def device_peak_bytes(self):
         return None
+
+    def reset_device_peak(self):
+        pass
 
 
 class OnGpu:
@@ -42,3 +45,26 @@ def test_the_peak_starts_anew_with_each_meter():
 def test_on_a_gpu_its_own_counters_are_taken():
     meter = MemoryMeter()
     assert (meter.held_mb(OnGpu()), meter.peak_mb(OnGpu())) == (40.0, 70.0)
+
+
+def test_each_phase_has_its_own_peak_and_the_copy_is_not_the_models():
+    meter = MemoryMeter()
+    held = np.ones(30_000_000, dtype=np.uint8)
+    for phase, size in ((QUALITY, 60_000_000), (SCREENING, 150_000_000), (LATENCY.format(1), 1_000_000)):
+        meter.begin(phase, OnCpu())
+        np.ones(size, dtype=np.uint8).sum()
+    peaks = meter.peaks_mb(OnCpu())
+    assert list(peaks) == ["peak", LOAD, QUALITY, SCREENING, "latency_b1"]
+    assert 25 < peaks[LOAD] < 50 < 85 < peaks[QUALITY] < 120 < 175 < peaks[SCREENING] < 220
+    assert 25 < peaks["latency_b1"] < 50
+    assert peaks["peak"] == peaks[QUALITY]
+    assert held.size
+
+
+def test_a_phase_that_goes_on_keeps_its_peak():
+    meter = MemoryMeter()
+    meter.begin(QUALITY, OnCpu())
+    np.ones(60_000_000, dtype=np.uint8).sum()
+    meter.begin(SCREENING, OnCpu())
+    meter.begin(QUALITY, OnCpu())
+    assert 50 < meter.peaks_mb(OnCpu())[QUALITY] < 80

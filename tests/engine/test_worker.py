@@ -11,6 +11,7 @@ import pytest
 
 from core import codec
 from core.engine import worker
+from core.engine.energy import Counter
 from core.engine.events import Done, Failed, Latency, Loaded, Memory, Note, Rows, Stage, Timed, from_json
 from core.engine.worker import Job
 from core.records import Variant
@@ -56,6 +57,26 @@ def test_a_trial_loads_predicts_times_and_ends(job, rows):
     assert all(len(one.forward_ns) >= 3 and min(one.forward_ns) > 0 for one in series)
     assert series[0].first_call_ns > 0
     assert events[-1].environment["threads"] == 1
+
+
+def test_memory_is_told_phase_by_phase(job):
+    events, _ = run(job())
+    memory = next(event.mb for event in events if isinstance(event, Memory))
+    assert list(memory) == ["peak", "load", "quality", "latency_b1", "latency_b4", "model"]
+    assert memory["peak"] == max(memory.values()) > 0
+
+
+def test_energy_is_of_the_quality_pass_alone_and_unknown_where_nothing_is_counted(job, rows, monkeypatch):
+    spent = iter(range(0, 10**6, 10))
+    monkeypatch.setattr(worker, "counters", lambda device: [Counter(device, lambda: next(spent))])
+    events, _ = run(job(done=(0, 1)))
+    facts = events[-1].environment
+    chunks = sum(isinstance(event, Rows) for event in events)
+    # 10 J per reading: one for each chunk, and one at the end.
+    assert facts["energy_joules"] == 10 * (chunks + 1)
+    assert (facts["energy_rows"], facts["energy_sources"]) == (len(rows) - 2, "cpu")
+    monkeypatch.setattr(worker, "counters", lambda device: [])
+    assert run(job())[0][-1].environment["energy_joules"] is None
 
 
 def test_a_trial_resumes_where_it_was(job):
