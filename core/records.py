@@ -181,8 +181,6 @@ class Protocol:
     batch_tokens: int | None = None
     """Most tokens, padding included, in one batch of the quality pass; None: what the device does best with. Speed
     depends on it, results do not."""
-    screen: bool = True
-    """Whether a copy at low precision may answer rows that cannot come out otherwise at float32."""
     latency_batch_sizes: tuple[int, ...] = (1, 8)
     min_calls: int = 100
     min_seconds: float = 2.0
@@ -194,6 +192,8 @@ class Protocol:
     timeout_seconds: float = 3600.0
     memory_mb: int | None = None
     """Limit on the worker's resident memory; None: most of what the machine has free."""
+    screen: bool = True
+    """Whether a copy at low precision may answer rows that cannot come out otherwise at float32."""
 
 
 @dataclass(frozen=True)
@@ -330,7 +330,8 @@ class Outcome:
     latency: tuple[LatencySeries, ...] = ()
     load_seconds: float | None = None
     memory_mb: Mapping[str, float] = field(default_factory=dict)
-    """`peak` over the process's baseline, `model` after loading; MB of 10^6 bytes."""
+    """MB of 10^6 bytes over the process's baseline: `model` after loading; most at once while it was `load`ed, in the
+    `quality` pass, while `screening` with a copy, at `latency_b<size>`; `peak`: the most of these without the copy."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Things a reader must know: batch size lowered, device busy, …"""

@@ -30,7 +30,7 @@ variants:
   - {device: cuda, dtype: bfloat16, backend: torch, threads: 2}
 metrics: [accuracy, f1]
 f1_average: macro
-quality: {batch_size: 32, batch_tokens: 1024}
+quality: {batch_size: 32, batch_tokens: 1024, screen: off}
 latency: {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 1m, warmup: 5}
 generation: {max_new_tokens: 20, num_beams: 4}
 timeout: 1h30m
@@ -68,7 +68,7 @@ def test_every_key_of_the_plan_file_is_read():
         variants=(Variant(), Variant("cuda", "bfloat16", threads=2)),
         metrics=("accuracy", "f1"),
         options={"f1_average": "macro"},
-        protocol=Protocol(32, 1024, (1, 16), 50, 1.0, 60.0, 5, 20, 4, 5400.0, 8000),
+        protocol=Protocol(32, 1024, (1, 16), 50, 1.0, 60.0, 5, 20, 4, 5400.0, 8000, screen=False),
         limits=Limits(50.0, 2000.0, 150_000_000, None, ("permissive",), {"f1": 0.8}),
     )
 
@@ -106,7 +106,7 @@ variants:
 
 metrics: [accuracy, f1]
 f1_average: macro
-quality: {batch_size: 32, batch_tokens: 1024}
+quality: {batch_size: 32, batch_tokens: 1024, screen: off}
 latency: {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 60, warmup: 5}
 generation: {max_new_tokens: 20, num_beams: 4}
 timeout: 1h30m
