@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +13,10 @@ from core.data.table import is_missing
 
 WRITTEN = frozenset({"answers", "texts", "transcript", "continuation"})
 """Kinds of which an empty text is an answer, not a missing one; so it is of `labels`, where it is none of them."""
+
+_ITEM = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[+-]?\d+(?:\.\d+)?)"""
+_PYTHON_LIST = re.compile(rf"\[\s*(?:{_ITEM}\s*(?:,\s*{_ITEM}\s*)*,?\s*)?\]")
+"""A flat list as Python writes it, which is how pandas saves lists in CSV."""
 
 
 def answer(kind: str, cell: Any, labels: Mapping[str, str]) -> Any:
@@ -63,15 +69,27 @@ def class_probabilities(cell: Any, order: Sequence[str]) -> dict[str, float]:
 
 
 def listed(cell: Any) -> Any:
-    """Arrays as lists, and lists and mappings that were saved as JSON text as what they are."""
+    """Arrays as lists, and lists and mappings that were saved as text, by JSON or by pandas, as what they are."""
     if hasattr(cell, "tolist"):
         cell = cell.tolist()
     if isinstance(cell, str) and cell.strip()[:1] in ("[", "{"):
         try:
             return json.loads(cell)
         except ValueError:
+            return _python_list(cell.strip()) or cell
+        except RecursionError:
             return cell
     return cell
+
+
+def _python_list(text: str) -> list[Any] | None:
+    # Only what the pattern knows: Python would take `['a' 'b']`, which NumPy writes, for the single text `ab`.
+    if not _PYTHON_LIST.fullmatch(text):
+        return None
+    try:
+        return list(ast.literal_eval(text))
+    except (ValueError, SyntaxError):  # an escape or a number that Python does not have
+        return None
 
 
 def _text(cell: Any) -> str | None:
@@ -114,9 +132,10 @@ def _number(cell: Any) -> float | None:
         return None
     try:
         number = float(cell)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    # Python alone takes `1_0` for ten.
+    return number if math.isfinite(number) and "_" not in str(cell) else None
 
 
 def _boxes(cell: Any) -> list[Any] | None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from core import settings
@@ -67,20 +68,32 @@ def _found(cell: Any, folder: Path | None) -> Path:
         raise ValueError(f"is a {type(cell).__name__}, not a file's name")
     if folder is None:
         raise ValueError(f"names {name!r}, but these rows come without files")
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+        is_there = path.is_file()
+    except OSError:  # a whole text where a name should be is too long for one
+        raise ValueError(f"names {name[:80]!r}, which is not there") from None
     if not path.is_relative_to(folder.resolve()) and folder.resolve().is_relative_to(settings.home().resolve()):
         raise ValueError(f"names {name!r}, a file outside of the upload")
-    if not path.is_file():
+    if not is_there:
         raise ValueError(f"names {name!r}, which is not there")
     return path
 
 
 def _kept(cell: Mapping[str, Any]) -> Path:
     """Content that came inside the rows, as a file under its hash."""
-    content = bytes(cell["bytes"])
+    content = cell["bytes"]
+    if not isinstance(content, bytes | bytearray):  # of a number, `bytes` would make as many zeros
+        raise ValueError(f"holds a {type(content).__name__}, not the bytes of a file")
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"holds a file of {len(content) / 1e6:,.0f} MB")
     ending = Path(str(cell.get("path") or "")).suffix.lower()
-    path = settings.home() / "media" / f"{hashlib.sha256(content).hexdigest()}{ending if ending.isascii() else ''}"
+    name = hashlib.sha256(content).hexdigest() + (ending if ending in IMAGES | SOUNDS else "")
+    path = settings.home() / "media" / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        # Whoever is killed while writing must not leave half a file under the name of the whole.
+        with NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        Path(file.name).replace(path)
     return path

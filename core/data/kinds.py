@@ -141,7 +141,7 @@ def _answers(cell: Any, reading: Reading) -> list[str]:
         cell = [one.get("text") for one in cell]
     if not isinstance(cell, list) or not all(isinstance(one, str) for one in cell):
         raise ValueError("is not a list of texts")
-    return list(dict.fromkeys(cell))
+    return [text for text in dict.fromkeys(cell) if text.strip()]
 
 
 def _number(cell: Any, reading: Reading) -> float:
@@ -158,16 +158,21 @@ def _boxes(cell: Any, reading: Reading) -> list[dict[str, Any]]:
         cell = _from_coco(cell)
     if not isinstance(cell, list):
         raise ValueError("is not a list of boxes")
-    return [_box(one, reading.names) for one in cell]
+    found = [_box(one, reading.names) for one in cell]
+    return [box for box in found if box["label"]]  # the plan leaves out those that it calls nothing
 
 
 def _from_coco(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
     boxes = cell.get("bbox", [])
+    if not isinstance(boxes, list):
+        raise ValueError("has a `bbox` that is not a list of boxes")
     keys = ("category", "categories", "label", "labels", "category_id")
     names: Sequence[Any] = next((cell[key] for key in keys if key in cell), [])
     crowds = cell.get("iscrowd") or cell.get("is_crowd") or [False] * len(boxes)
-    if len(boxes) != len(names):
-        raise ValueError(f"has {len(boxes)} boxes and {len(names)} labels")
+    if not isinstance(names, list) or len(boxes) != len(names):
+        raise ValueError(f"has {len(boxes)} boxes and {len(names) if isinstance(names, list) else 'no'} labels")
+    if not isinstance(crowds, list) or len(crowds) != len(boxes):
+        raise ValueError("does not say of each box whether it is a crowd")
     edges = [_four_numbers(box) for box in boxes]
     return [
         {"label": name, "box": [left, top, left + width, top + height], "crowd": bool(crowd)}
@@ -181,8 +186,10 @@ def _box(one: Any, names: Mapping[str, str]) -> dict[str, Any]:
     left, top, right, bottom = _four_numbers(one["box"])
     if not (left <= right and top <= bottom):
         raise ValueError(f"has a box whose right or bottom edge comes first: {one['box']}")
-    label = str(one["label"])
-    box = {"label": names.get(label, label), "box": [left, top, right, bottom]}
+    label = answer("label", one["label"], names)
+    if label is None:
+        raise ValueError(f"has a box whose label is {one['label']!r}")
+    box = {"label": label, "box": [left, top, right, bottom]}
     return {**box, "crowd": True} if one.get("crowd") else box
 
 
@@ -204,7 +211,7 @@ def _mask(cell: Any, reading: Reading) -> dict[str, Any]:
     starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
     lengths = np.diff(np.r_[starts, flat.size])
     named: dict[str, str | None] = {
-        str(number): reading.names.get(str(number), str(number)) for number in np.unique(flat).tolist()
+        str(number): reading.names.get(str(number), str(number)) or None for number in np.unique(flat).tolist()
     }
     if IGNORED_PIXEL not in reading.names:
         named[IGNORED_PIXEL] = None

@@ -24,6 +24,8 @@ SYNONYMS = (
     ("misc", "miscellaneous"),
 )
 """Names of one class, letters and digits only. Each match through them is certain, so they must be beyond doubt."""
+NLI = ("entailment", "neutral", "contradiction")
+"""Classes 0, 1 and 2 of SNLI, MNLI, XNLI and ANLI. Models number them in any order."""
 KINDRED = {"gpe": "loc", "loc": "gpe"}
 """Entity types that cover much of each other: a country is a `GPE` to some and a `LOC` to others. Only proposed."""
 
@@ -196,7 +198,13 @@ def _proposals(model_labels: Sequence[str], dataset_labels: Sequence[str]) -> li
         for label, number in zip(model_labels, numbers, strict=True)
         if number is not None and str(int(number)) in by_number
     ]
-    if by_number:
+    if set(by_number) == {"0", "1", "2"} and {_synonym(label) for label in model_labels} == set(NLI):
+        places = {name: str(number) for number, name in enumerate(NLI)}
+        proposals += [
+            (label, by_number[places[_synonym(label)]], "SNLI and MNLI number their classes so")
+            for label in model_labels
+        ]
+    elif by_number:
         # The data has class numbers, the model names: the model's own order of classes is a guess at them.
         proposals += [
             (label, by_number[str(index)], f"it is the model's class number {index}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +21,8 @@ def read_parallel(path: Path, named: Names = ()) -> Content:
     """Files of equally many lines, one text or label per line: the columns are the files' names.
 
     Only files that the plan names are read; files ending in .gz are unpacked. A name with `*` or `?` stands for several
-    files, which are several references of each row.
+    files, which are several references of each row. So are lines that stand together, where blank lines part them and
+    there are as many groups as other files have lines.
     """
     folder = folder_of(path)
     names = [str(name) for name in dict.fromkeys(named)]
@@ -30,7 +33,7 @@ def read_parallel(path: Path, named: Names = ()) -> Content:
             "columns: {text: …, label: …}, each with a file's name",
         )
     groups = {name: _matching(folder, name) for name in names}
-    lines = {file: _lines(file) for files in groups.values() for file in files}
+    lines = _grouped({file: _lines(file) for files in groups.values() for file in files})
     counts = {file.name: len(texts) for file, texts in lines.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
@@ -52,6 +55,17 @@ def _matching(folder: Path, name: str) -> list[Path]:
     return found
 
 
+def _grouped(lines: Mapping[Path, list[str]]) -> dict[Path, list[Any]]:
+    """Files of more lines than the shortest as groups between blank lines, where these are as many as it has lines."""
+    rows = min(map(len, lines.values()))
+    groups = {
+        file: [list(group) for filled, group in groupby(texts, key=lambda text: bool(text.strip())) if filled]
+        for file, texts in lines.items()
+        if len(texts) > rows
+    }
+    return {file: groups[file] if 1 < len(groups.get(file, ())) == rows else texts for file, texts in lines.items()}
+
+
 def _lines(file: Path) -> list[str]:
     try:
         text, _ = decode(unpack(read_bytes(file)))
@@ -60,7 +74,9 @@ def _lines(file: Path) -> list[str]:
     return split_lines(text)
 
 
-def _together(texts: Sequence[list[str]]) -> pd.Series:
-    if len(texts) == 1:
-        return pd.Series(texts[0], dtype="str")
-    return pd.Series([list(row) for row in zip(*texts, strict=True)], dtype=object)
+def _together(files: Sequence[list[Any]]) -> pd.Series:
+    """One column: texts, or where there are several files or groups, lists of texts."""
+    if len(files) == 1 and all(isinstance(cell, str) for cell in files[0]):
+        return pd.Series(files[0], dtype="str")
+    rows = ((cell if isinstance(cell, list) else [cell] for cell in cells) for cells in zip(*files, strict=True))
+    return pd.Series([[text for texts in row for text in texts] for row in rows], dtype=object)

@@ -119,11 +119,13 @@ def save_upload(name: str, content: bytes, home: Path) -> Path:
     if not content:
         raise UnreadableFile(f"{name!r} is empty.", "Choose a file with at least one row.")
     check_bytes(len(content), f"{name!r}")
-    stem, dot, ending = re.split(r"[/\\]", name)[-1].rpartition(".")
+    name = re.split(r"[/\\]", name)[-1]
+    packed = ".gz" if name.lower().endswith(".gz") else ""
+    stem, dot, ending = name[: len(name) - len(packed)].rpartition(".")
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", stem or ending).strip("-")[:80] or "upload"
     if dot and stem:
         slug += "." + re.sub(r"[^a-z0-9]", "", ending.lower())[:16]
-    path = home / "data" / hashlib.sha256(content).hexdigest()[:16] / slug
+    path = home / "data" / hashlib.sha256(content).hexdigest()[:16] / f"{slug}{packed}"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -53,6 +53,14 @@ def test_a_pattern_stands_for_several_references(tmp_path: Path) -> None:
     assert frame["ref.*.de"].tolist() == [["eins", "ein"], ["zwei", "zwo"]]
 
 
+def test_blank_lines_part_the_references_of_each_row(tmp_path: Path) -> None:
+    write(tmp_path, system="one\ntwo\n", references="eins\nein\n\nzwei\n\n")
+
+    frame = read_file(tmp_path, "parallel", ("system", "references")).frame
+
+    assert frame["references"].tolist() == [["eins", "ein"], ["zwei"]]
+
+
 def test_blank_lines_keep_the_others_side_by_side(tmp_path: Path) -> None:
     write(tmp_path, a_en="one\n\nthree\n", a_de="eins\nzwei\ndrei\n")
 

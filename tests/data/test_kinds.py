@@ -266,3 +266,27 @@ def test_lists_inside_structures_of_parquet_are_read(tmp_path: Path) -> None:
 
     assert answers.references == (["zoo"], [])
     assert boxes.references[0][0]["box"] == [1.0, 2.0, 4.0, 6.0]
+
+
+def test_an_answer_of_no_text_is_no_answer() -> None:
+    answers = [{"text": [""], "answer_start": [0]}, ["", "b"]]
+
+    loaded = built("question-answering", {"question": ["q", "q"], "context": ["a b", "a b"], "answers": answers})
+
+    assert loaded.evalset.references == ([], ["b"])
+
+
+def test_classes_that_the_plan_calls_nothing_are_no_boxes_and_no_pixels() -> None:
+    names = Reading({"0": "", "1": "dog"})
+    objects = {"bbox": [[0, 0, 1, 1], [0, 0, 2, 2]], "category": [0, 1.0]}
+
+    assert KINDS["boxes"].read(objects, names) == [{"label": "dog", "box": [0, 0, 2, 2]}]
+
+
+def test_lists_saved_as_text_are_words_and_tags() -> None:
+    rows = {"words": ["['EU', 'rejects']", "['a']"], "tags": ["['B-ORG', 'O']", "['O']"]}
+
+    loaded = built("token-classification", rows)
+
+    assert loaded.evalset.inputs[0] == {"words": ["EU", "rejects"]}
+    assert (loaded.evalset.references, loaded.evalset.labels) == ((["B-ORG", "O"], ["O"]), ("ORG",))

@@ -199,3 +199,9 @@ def test_long_lists_are_cut() -> None:
         complete(reconcile(["other"], data), "org/model", data)
 
     assert "and 57 more" in caught.value.message
+
+
+def test_numbers_of_entailment_follow_the_data_sets_not_the_model() -> None:
+    matches = reconcile(["CONTRADICTION", "NEUTRAL", "ENTAILMENT"], ["0", "1", "2"])
+
+    assert partners(matches, certain=False) == {"CONTRADICTION": "2", "NEUTRAL": "1", "ENTAILMENT": "0"}

@@ -170,6 +170,7 @@ def test_a_data_set_is_a_file_or_a_hub_data_set(spec: DatasetSpec) -> None:
         ("../../etc/passwd", "passwd"),
         ("C:\\data\\rows.TSV", "rows.tsv"),
         (".csv", "csv"),
+        ("my rows.CSV.gz", "my-rows.csv.gz"),
         ("…", "upload"),
     ],
 )

@@ -210,6 +210,15 @@ CASES = (
         columns={"text": "mr", "target": "ref"},
     ),
     Case(
+        "text-generation/e2e_metrics_example",
+        "text2text-generation",
+        10,
+        {"text": "Alimentum is located in the city centre"},
+        ["There is a place in the city centre, Alimentum, that is not family-friendly."],
+        reader="parallel",
+        columns={"text": "baseline-output.txt", "target": "devel-conc.txt"},
+    ),
+    Case(
         "text-generation/e2e/system_outputs/harv.tsv",
         "text2text-generation",
         630,
