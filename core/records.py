@@ -70,8 +70,14 @@ class Candidate:
     license: str | None = None
     license_class: LicenseClass = "unknown"
     parameters: int | None = None
+    embedding_parameters: int | None = None
+    """Of these, in tables of words and positions."""
+    active_parameters: int | None = None
+    """Of these, used for any one token, where it is a mixture of experts."""
     download_bytes: int | None = None
     """Bytes of the files a trial would fetch."""
+    disk_bytes: int | None = None
+    """Bytes of all its files here; None where they are not."""
     formats: tuple[str, ...] = ()
     """Weight formats: `safetensors`, `pytorch`, `onnx`, `gguf`, `tensorflow`, `flax`."""
     gated: bool = False

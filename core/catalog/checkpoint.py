@@ -7,11 +7,10 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import prod
 from pathlib import Path
 from typing import Any
 
-from core.catalog import safety
+from core.catalog import parameters, safety
 from core.catalog.card import card_facts, is_gated, read_front_matter
 from core.errors import RefusedModel
 
@@ -115,23 +114,6 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def count_parameters(weights: Iterable[Path]) -> int:
-    """Number of values in safetensors files, from their headers. Raises RefusedModel where a header is damaged."""
-    from safetensors import SafetensorError, safe_open
-
-    count = 0
-    for path in weights:
-        try:
-            with safe_open(path, framework="np") as tensors:
-                count += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise RefusedModel(
-                f"{path.name} is not a valid safetensors file: {error}",
-                "The weights are damaged or cut short: save or download them again.",
-            ) from error
-    return count
-
-
 def describe(folder: Path) -> dict[str, Any]:
     """Fields of a `Candidate` for a checkpoint folder, `origins` and `blocked` among them, all but source and id.
 
@@ -142,18 +124,20 @@ def describe(folder: Path) -> dict[str, Any]:
     reported = card_facts(card)
     computed: dict[str, Any] = {
         "download_bytes": allowed_bytes(files),
+        "disk_bytes": sum(files.values()),
         "formats": formats(files),
         "updated": _updated(folder / name for name in files),
     }
     weights = [folder / name for name in files if name.endswith(".safetensors") and safety.is_allowed(name)]
     blocked = None
     try:
-        computed |= config_facts(read_config(folder / "config.json"))
+        config = read_config(folder / "config.json")
+        computed |= config_facts(config)
         if _SENTENCES in files:
             computed["task"] = "sentence-similarity"
         blocked = refusal(folder, files)
         if weights:
-            computed["parameters"] = count_parameters(weights)
+            computed |= parameters.count(parameters.tensors(weights), config)
     except RefusedModel as error:
         blocked = error.message
     # The card's task is more precise than the architecture's (summarization, not text2text-generation).
