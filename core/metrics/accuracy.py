@@ -31,6 +31,7 @@ class Accuracy(Summed):
     higher_is_better = True
     percent = True
     binary = True
+    mean_of_rows = True
 
     def rows(
         self,

@@ -29,6 +29,7 @@ class AccuracyAt5(Summed):
     higher_is_better = True
     percent = True
     binary = True
+    mean_of_rows = True
 
     def value(self, totals: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]) -> NDArray[np.float64]:
         """Accuracy from summed rows; NaN of no rows."""

@@ -56,6 +56,8 @@ class Metric(Protocol):
     """The largest value there can be, where the smallest is 0; None where there is no largest."""
     summed: bool
     """Whether its value is a function of summed statistics."""
+    mean_of_rows: bool
+    """Whether its value is the mean of the rows' own scores, each between 0 and `upper`. Only these can be raced."""
     stored: bool
     """Whether its statistics are numbers that are worth keeping. Otherwise they are made again from predictions."""
     options: Mapping[str, Option]
@@ -98,6 +100,7 @@ class Summed:
     binary = False
     upper: float | None = 1.0
     summed = True
+    mean_of_rows = False
     stored = True
     options: Mapping[str, Option] = {}
 
@@ -122,6 +125,7 @@ class Resampled:
     binary = False
     upper: float | None = 1.0
     summed = False
+    mean_of_rows = False
     stored = True
     options: Mapping[str, Option] = {}
 

@@ -30,6 +30,7 @@ class BrierScore(Summed):
     needs = ("probabilities",)
     higher_is_better = False
     upper = 2.0
+    mean_of_rows = True
 
     def rows(
         self,

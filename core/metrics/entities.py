@@ -124,6 +124,7 @@ class SentenceMatch(Summed):
     higher_is_better = True
     percent = True
     binary = True
+    mean_of_rows = True
 
     def rows(
         self,

@@ -36,6 +36,7 @@ class ExactMatch(Summed):
     higher_is_better = True
     percent = True
     binary = True
+    mean_of_rows = True
     options = OPTIONS
 
     def rows(

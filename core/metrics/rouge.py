@@ -37,6 +37,7 @@ class Rouge(Summed):
 
     kinds = ("texts", "continuation")
     higher_is_better = True
+    mean_of_rows = True
     options = OPTIONS
 
     def rows(

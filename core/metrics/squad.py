@@ -57,6 +57,7 @@ class AnswerScore(Summed):
     counts: Literal["all", "answerable", "unanswerable"] = "all"
     """Which questions count."""
     binary: bool = False
+    mean_of_rows: bool = True
 
     kinds = ("answers",)
     higher_is_better = True
@@ -88,7 +89,7 @@ class AnswerScore(Summed):
 METRIC = (
     AnswerScore("exact_match", "Exact match", exact_match, binary=True),
     AnswerScore("f1", "F1", f1),
-    AnswerScore("has_answer_exact_match", "HasAns exact match", exact_match, "answerable"),
-    AnswerScore("has_answer_f1", "HasAns F1", f1, "answerable"),
-    AnswerScore("no_answer_exact_match", "NoAns exact match", exact_match, "unanswerable"),
+    AnswerScore("has_answer_exact_match", "HasAns exact match", exact_match, "answerable", mean_of_rows=False),
+    AnswerScore("has_answer_f1", "HasAns F1", f1, "answerable", mean_of_rows=False),
+    AnswerScore("no_answer_exact_match", "NoAns exact match", exact_match, "unanswerable", mean_of_rows=False),
 )

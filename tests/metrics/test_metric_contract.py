@@ -119,6 +119,21 @@ def test_the_order_of_rows_does_not_matter(case: Case) -> None:
 
 
 @every_case
+def test_a_mean_of_rows_is_the_mean_of_bounded_scores(case: Case) -> None:
+    if not case.metric.mean_of_rows:
+        return
+    scores = case.per_row(case.half_right())
+    scored = np.isfinite(scores)  # a row without a reference has none
+    assert case.metric.upper is not None
+    assert scores[scored].min() >= 0
+    assert scores[scored].max() <= case.metric.upper
+    weights = np.random.default_rng(0).integers(1, 9, size=(5, len(scores)))
+    weighted = case.metric.weighted(case.rows(case.half_right()), weights, case.labels, case.options)
+    means = [np.average(scores[scored], weights=line[scored]) for line in weights]
+    np.testing.assert_allclose(weighted, means)
+
+
+@every_case
 def test_perfect_answers_get_the_best_value(case: Case) -> None:
     right, bad = (case.overall(case.rows(case.answers(make))) for make in (perfect, wrong))
     assert right == pytest.approx(best(case.metric), abs=1e-6)
