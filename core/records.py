@@ -268,6 +268,8 @@ class TrialSpec:
     """Fingerprint of the machine (`engine.environment`): numbers of two machines are two trials."""
     repeat: int = 0
     """Raised by `--fresh`, so that a repeat never overwrites what it repeats."""
+    race: str = ""
+    """Names the trials that it races with: where it stopped says nothing beside others. Empty where it does not."""
 
 
 @dataclass(frozen=True)
@@ -319,6 +321,20 @@ class LatencySeries:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """Where a trial left the race: it was surely worse than another. Differences are its headline score less that of
+    the leader, over the rows that both had answered."""
+
+    rows: int
+    leader: str
+    """Id of the trial that led."""
+    difference: float
+    low: float
+    """The interval holds at any row, and of all trials in the race together."""
+    high: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came out of one trial, finished or not. Embeds its spec."""
 
@@ -341,6 +357,8 @@ class Outcome:
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Things a reader must know: batch size lowered, device busy, …"""
+    stopped: Stopped | None = None
+    """Set where a race ended the trial before the last row. Its status is `done`."""
     started: str | None = None
     finished: str | None = None
 

@@ -15,7 +15,12 @@ from core.store.tables import metadata, schema_version
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Migration, ...] = ()
+
+def _2_trials_can_leave_a_race(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE trials ADD COLUMN stopped TEXT"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_2_trials_can_leave_a_race,)
 """The first leads from version 1 to 2."""
 
 _LOCK = 7_366_001

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, update
 
 from core import codec
 from core.errors import UnknownName
-from core.records import Chunk, Failure, LatencySeries, Outcome, TrialSpec
+from core.records import Chunk, Failure, LatencySeries, Outcome, Stopped, TrialSpec
 from core.store import encoding
 from core.store.database import AnyRow, upsert
 from core.store.selections import save_evalset
@@ -218,6 +218,7 @@ def _outcome(one: AnyRow, committed: tuple[Chunk, ...], series: tuple[LatencySer
         memory_mb=json.loads(one.memory_mb),
         environment=json.loads(one.environment),
         notes=tuple(json.loads(one.notes)),
+        stopped=codec.loads(Stopped, one.stopped) if one.stopped else None,
         started=one.started,
         finished=one.finished,
     )

@@ -24,6 +24,7 @@ from core.records import (
     Review,
     RunResult,
     Selection,
+    Stopped,
 )
 from core.store import encoding, reviews, runners, runs, selections, trials
 from core.store.database import Database
@@ -214,11 +215,12 @@ class Store:
         load_seconds: float | None,
         memory_mb: Mapping[str, float],
         environment: Mapping[str, Any],
+        stopped: Stopped | None = None,
         runner_id: str | None = None,
     ) -> None:
-        """End a trial well."""
+        """End a trial well; `stopped` where a race ended it."""
         with self._database.write() as connection:
-            trials.finish(connection, trial, runner_id, load_seconds, memory_mb, environment)
+            trials.finish(connection, trial, runner_id, load_seconds, memory_mb, environment, stopped)
 
     def fail(self, trial: str, failure: Failure, *, runner_id: str | None = None) -> None:
         """End a trial without a result; its rows stay for a retry."""

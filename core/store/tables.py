@@ -81,6 +81,7 @@ trials = Table(
     Column("lease_until", Float),
     Column("losses", Integer, nullable=False),  # leases in a row that ran out without a row committed
     Column("version", Integer, nullable=False),  # counts changes
+    Column("stopped", Text),  # JSON: where it left the race
     Index("trials_by_status", "status"),
 )
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from core import codec
 from core.errors import AppError, UnknownName, UserError
-from core.records import Candidate, Chunk, Failure, LatencySeries, TrialSpec
+from core.records import Candidate, Chunk, Failure, LatencySeries, Stopped, TrialSpec
 from core.store import encoding
 from core.store.database import now, upsert
 from core.store.tables import chunks, latency, run_trials, runs, trials
@@ -160,6 +160,7 @@ def finish(
     load_seconds: float | None,
     memory_mb: Mapping[str, float],
     environment: Mapping[str, Any],
+    stopped: Stopped | None = None,
 ) -> None:
     """End a trial well. Raises LeaseLost."""
     _change(
@@ -170,6 +171,7 @@ def finish(
         memory_mb=json.dumps(dict(memory_mb), allow_nan=False),
         environment=json.dumps(dict(environment), allow_nan=False),
         failure=None,
+        stopped=codec.dumps(stopped) if stopped else None,
     )
     _end(connection, trials.c.id == trial, "done")
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from core.errors import DiskFull, UserError
 from core.store import Store, database
 from core.store.database import Database
-from core.store.migrations import migrate
+from core.store.migrations import MIGRATIONS, migrate
 from tests.store.samples import chunk, prepared
 
 
@@ -40,27 +40,42 @@ def test_a_failing_write_leaves_nothing_behind(url: str) -> None:
     base.close()
 
 
-def test_a_store_of_the_first_release_is_brought_to_the_present_one(url: str) -> None:
+def test_a_store_of_the_present_release_is_brought_to_the_next_one(url: str) -> None:
     applied = []
 
-    def _2_add(connection: Connection) -> None:
-        applied.append(2)
+    def _add(connection: Connection) -> None:
+        applied.append("add")
         connection.execute(text("ALTER TABLE runners ADD COLUMN title TEXT"))
 
-    def _3_fill(connection: Connection) -> None:
-        applied.append(3)
+    def _fill(connection: Connection) -> None:
+        applied.append("fill")
         connection.execute(text("UPDATE runners SET title = id"))
 
-    base = Database(url)
+    base, later = Database(url), 1 + len(MIGRATIONS) + 2
     for _ in range(2):
         with base.write() as connection:
-            migrate(connection, (_2_add, _3_fill))
-    assert applied == [2, 3]
+            migrate(connection, (*MIGRATIONS, _add, _fill))
+    assert applied == ["add", "fill"]
     with base.read() as connection:
-        assert connection.execute(text("SELECT max(version) FROM schema_version")).scalar() == 3
+        assert connection.execute(text("SELECT max(version) FROM schema_version")).scalar() == later
     base.close()
-    with pytest.raises(UserError, match="schema version 3"):
+    with pytest.raises(UserError, match=f"schema version {later}"):
         Database(url)
+
+
+def test_a_store_of_the_first_release_keeps_its_trials(url: str) -> None:
+    store = Store(url)
+    run = store.submit(prepared(["org/a"]))
+    before = store.run(run)
+    store.close()
+    base = Database(url)
+    with base.write() as connection:
+        connection.execute(text("ALTER TABLE trials DROP COLUMN stopped"))
+        connection.execute(text("UPDATE schema_version SET version = 1"))
+    base.close()
+    store = Store(url)
+    assert store.run(run) == before
+    store.close()
 
 
 def test_processes_that_open_an_empty_database_at_once_make_it_once(url: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.records import Failure, Variant
+from core.records import Failure, Stopped, Variant
 from core.store import LeaseLost, Store
 from core.store.encoding import without
 from tests.store.claimer import claim_and_commit
@@ -37,6 +37,16 @@ def test_a_claim_holds_all_that_running_it_takes(store: Store) -> None:
     assert claim.evalset_id == plan.evalset.id
     assert claim.candidate == candidate("org/a")
     assert claim.done == frozenset()
+
+
+def test_where_a_trial_left_the_race_is_kept(store: Store) -> None:
+    run = store.submit(prepared(["org/a", "org/b"]))
+    stopped = Stopped(400, "the leader", -0.061, -0.09, -0.032)
+    for left in (stopped, None):
+        claim = store.claim("runner")
+        assert claim is not None
+        store.finish(claim.trial, load_seconds=1.0, memory_mb={}, environment={}, stopped=left)
+    assert [(one.status, one.stopped) for one in store.run(run).outcomes] == [("done", stopped), ("done", None)]
 
 
 def test_a_claim_can_be_kept_to_one_run_and_to_the_machines_at_hand(store: Store) -> None:
@@ -121,7 +131,7 @@ def test_rows_left_out_of_a_chunk_take_their_share_with_them(positions: list[int
     assert list(left.positions) == kept
     assert list(left.predictions) == list(chunk(kept).predictions)
     assert left.seconds == pytest.approx(0.5 * len(kept))
-    assert left.units == 10 * len(kept)
+    assert left.units == pytest.approx(10 * len(kept))
 
 
 def test_a_trial_that_keeps_killing_its_runner_fails_in_the_end(store: Store) -> None:
