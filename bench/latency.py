@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.analysis.intervals import Interval
-from core.analysis.latency_ratio import duplicates_cv, median_interval, paired_ratios
+from core.analysis.latency_ratio import NoiseFloor, against_itself, median_interval, paired_ratios
 from core.engine import environment, latency
 from core.engine.request import Call, Request, requests
 from core.engine.worker import Job
@@ -50,16 +50,24 @@ CLEAR = 1.15
 """A true ratio that must never come out the wrong way round."""
 RESAMPLES = 1000
 
-Measure = Callable[[Sequence[LocalWorker], int, str], Interval]
+Measure = Callable[[Sequence[LocalWorker], int, str], "Found"]
 
 
-def alone(workers: Sequence[LocalWorker], calls: int, session: str) -> Interval:
+@dataclass(frozen=True)
+class Found:
+    """One measurement of the ratio."""
+
+    ratio: Interval
+    floor: NoiseFloor | None = None
+
+
+def alone(workers: Sequence[LocalWorker], calls: int, session: str) -> Found:
     """The first model's median time over the second's, timed one after the other."""
     first, second = (_calls(worker, calls) for worker in workers)
     generator = np.random.default_rng(0)
     drawn = [np.median(one[generator.integers(calls, size=(RESAMPLES, calls))], axis=1) for one in (first, second)]
     low, high = np.quantile(drawn[0] / drawn[1], [0.025, 0.975])
-    return Interval(float(np.median(first) / np.median(second)), float(low), float(high))
+    return Found(Interval(float(np.median(first) / np.median(second)), float(low), float(high)))
 
 
 def _calls(worker: LocalWorker, calls: int) -> NDArray[np.float64]:
@@ -69,22 +77,14 @@ def _calls(worker: LocalWorker, calls: int) -> NDArray[np.float64]:
     return np.array([_timed(worker)(request).total for request in asked], dtype=np.float64)[warm_up:]
 
 
-def together(workers: Sequence[LocalWorker], calls: int, session: str) -> Interval:
+def together(workers: Sequence[LocalWorker], calls: int, session: str) -> Found:
     """The same ratio from calls paired by request, timed by turns."""
-    return _joint(workers, calls, session)[0]
-
-
-def _joint(workers: Sequence[LocalWorker], calls: int, session: str) -> tuple[Interval, float]:
-    """The ratio, and how much times of the same request vary (A/A)."""
     protocol = Protocol(min_calls=calls, min_seconds=0, max_seconds=600)
     subjects = [latency.Subject(_timed(worker)) for worker in workers]
     first, second = latency.joint(subjects, requests(len(_texts()), 1), protocol, session=session)
     if first is None or second is None:
         raise RuntimeError("a model does not fit in memory")
-    stages = zip(first.preprocess_ns, first.forward_ns, first.postprocess_ns, strict=True)
-    totals = np.array([sum(call) for call in stages], dtype=np.float64)
-    cv = duplicates_cv(totals, np.array(first.again_ns, dtype=np.float64))
-    return median_interval(paired_ratios(first, second)), cv
+    return Found(median_interval(paired_ratios(first, second)), against_itself("first", first))
 
 
 def _timed(worker: LocalWorker) -> Callable[[Request], Call]:
@@ -116,14 +116,21 @@ class Line:
     """Runs in which the slower model came out faster; None where the true ratio is too near to 1 to count them."""
     coverage: float
     """Share of runs whose 95 % interval holds the true ratio."""
+    noisy: int | None
+    """Runs that were said to be too noisy to trust; None where nothing would say it."""
 
 
-def summarise(method: str, found: Sequence[Interval], truth: float) -> Line:
+def summarise(method: str, found: Sequence[Found], truth: float) -> Line:
     """What a method's runs are worth; `truth` is above 1."""
-    errors = [abs(one.value / truth - 1) for one in found]
-    wrong = sum(one.value <= 1 for one in found) if truth >= CLEAR else None
-    covered = sum(one.low <= truth <= one.high for one in found)
-    return Line(method, len(found), float(np.median(errors)), max(errors), wrong, covered / len(found))
+    ratios = [one.ratio for one in found]
+    errors = [abs(one.value / truth - 1) for one in ratios]
+    wrong = sum(one.value <= 1 for one in ratios) if truth >= CLEAR else None
+    covered = sum(one.low <= truth <= one.high for one in ratios)
+    noisy = [one.floor.noisy for one in found if one.floor]
+    return Line(
+        method, len(found), float(np.median(errors)), max(errors), wrong, covered / len(found),
+        sum(noisy) if noisy else None,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -186,9 +193,9 @@ def make(folder: Path, layers: int) -> Path:
 
 def compare(workers: Sequence[LocalWorker], runs: int, calls: int) -> dict[str, Any]:
     """Truth, then `runs` rounds of both methods beside the neighbour, then truth again."""
-    truths = [_joint(workers, TRUTH_CALLS, "before")]
+    truths = [together(workers, TRUTH_CALLS, "before")]
     methods: dict[str, Measure] = {APART: alone, TOGETHER: together}
-    found: dict[str, list[Interval]] = {name: [] for name in methods}
+    found: dict[str, list[Found]] = {name: [] for name in methods}
     draw = random.Random(0)
     with neighbour():
         for run in range(runs):
@@ -196,11 +203,11 @@ def compare(workers: Sequence[LocalWorker], runs: int, calls: int) -> dict[str, 
                 found[name].append(methods[name](workers, calls, f"run {run}"))
             print(f"\r{run + 1} of {runs} runs", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    truths.append(_joint(workers, TRUTH_CALLS, "after"))
-    truth = float(np.mean([ratio.value for ratio, _ in truths]))
+    truths.append(together(workers, TRUTH_CALLS, "after"))
+    truth = float(np.mean([one.ratio.value for one in truths]))
     return {
         "truth": truth,
-        "truths": [{**asdict(ratio), "same_request_cv": cv} for ratio, cv in truths],
+        "truths": [asdict(one) for one in truths],
         "lines": [asdict(summarise(name, values, truth)) for name, values in found.items()],
         "ratios": {name: [asdict(one) for one in values] for name, values in found.items()},
     }
@@ -229,18 +236,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _table(result: dict[str, Any], names: Sequence[str]) -> str:
-    truths = " and ".join(f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})" for one in result["truths"])
-    varies = max(one["same_request_cv"] for one in result["truths"])
+    ratios = [one["ratio"] for one in result["truths"]]
+    truths = " and ".join(f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})" for one in ratios)
+    varies = max(one["floor"]["cv"] for one in result["truths"])
     lines = [
         f"{names[0]} over {names[1]}, batch 1, {environment.fingerprint('cpu')}, load before {result['load_before']}",
         f"true ratio {result['truth']:.3f}, from {truths} before and after; the same request varied by {varies:.0%}",
-        f"{'measured':<22} {'runs':>5} {'median error':>13} {'worst':>8} {'wrong order':>12} {'holds truth':>12}",
+        f"{'measured':<22} {'runs':>5} {'median error':>13} {'worst':>8} {'wrong order':>12} "
+        f"{'holds truth':>12} {'said noisy':>11}",
     ]
     for line in result["lines"]:
         wrong = "-" if line["wrong_order"] is None else f"{line['wrong_order']} of {line['runs']}"
+        noisy = "-" if line["noisy"] is None else line["noisy"]
         lines.append(
             f"{line['method']:<22} {line['runs']:>5} {line['median_error']:>13.1%} {line['worst_error']:>8.1%} "
-            f"{wrong:>12} {line['coverage']:>12.0%}"
+            f"{wrong:>12} {line['coverage']:>12.0%} {noisy:>11}"
         )
     return "\n".join([*lines, f"{result['seconds']:.0f} seconds in all"])
 

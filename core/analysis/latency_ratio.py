@@ -113,10 +113,7 @@ def noise_floor(analysis: Analysis, batch_size: int) -> NoiseFloor | None:
         series = _series(trial, batch_size)
         if series is None or not series.again_ns:
             continue
-        first, second = _totals(series), np.array(series.again_ns, dtype=np.float64)
-        floors.append(
-            NoiseFloor(trial.id, batch_size, median_interval(second / first), duplicates_cv(first, second), len(first))
-        )
+        floors.append(against_itself(trial.id, series))
     return max(floors, key=lambda one: (one.noisy, one.cv), default=None)
 
 
@@ -181,6 +178,13 @@ def noise_in_words(floor: NoiseFloor) -> str:
         f"{found} ({floor.ratio.low:.3f}–{floor.ratio.high:.3f}), so ratios within {floor.floor:.1%} of 1 may be the "
         f"machine's doing. Times of the same request vary by {floor.cv:.0%}."
     )
+
+
+def against_itself(trial: str, series: LatencySeries) -> NoiseFloor:
+    """What a series that was timed twice says of the machine."""
+    first, second = _totals(series), np.array(series.again_ns, dtype=np.float64)
+    ratio = median_interval(second / first)
+    return NoiseFloor(trial, series.batch_size, ratio, duplicates_cv(first, second), len(first))
 
 
 def paired_ratios(mine: LatencySeries, other: LatencySeries) -> NDArray[np.float64]:

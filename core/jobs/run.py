@@ -56,7 +56,10 @@ def execute(
                 waiting, blocks = [], blocks + 1
             trial = Trial(store, runner, claim, keeper, token, on_progress)
             waiting.append(trial)
+            trial.start()
             trial.predict()
+            if not claim.spec.protocol.latency_batch_sizes:
+                trial.end()
             waiting = [one for one in waiting if not one.over]
             count += 1
             claim = store.claim(runner, LEASE_SECONDS, first.run, hardware)

@@ -66,8 +66,8 @@ class Trial:
         self._memory_mb: dict[str, float] = {}
         self._environment: dict[str, Any] = {}
 
-    def predict(self) -> None:
-        """Fetch and load the model, predict all rows. The trial is over after that where it is not to be timed."""
+    def start(self) -> None:
+        """Fetch and load the model. Predictions made elsewhere are joined with the rows, and that is all of it."""
         with self._step():
             self.evalset = self._store.evalset(self.claim.evalset_id)
             self._enter("fetch")
@@ -83,9 +83,11 @@ class Trial:
             self._worker = LocalWorker(spec.protocol, self._lost.is_set)
             job = Job(spec, str(folder), evalset.inputs, evalset.labels, tuple(sorted(self.claim.done)))
             self._worker.load(job, self._take)
-            self._worker.predict(self._take)
-            if not spec.protocol.latency_batch_sizes:
-                self._end()
+
+    def predict(self, rows: Sequence[int] | None = None) -> None:
+        """Predict the rows at these positions, all when None, less those that are done."""
+        with self._step():
+            self._live_worker().predict(self._take, rows)
 
     def begin_timing(self) -> None:
         """Say that the trial is being timed; it is over where somebody has stopped it meanwhile."""
@@ -116,10 +118,12 @@ class Trial:
         with self._step():
             self._store.add_note(self.claim.trial, text, runner_id=self._runner)
 
-    def end(self, environment: Mapping[str, Any]) -> None:
+    def end(self, environment: Mapping[str, Any] | None = None) -> None:
         """Let the worker end, and finish the trial; `environment` is added to what the worker says of its own."""
         with self._step():
-            self._end(environment)
+            self._live_worker().end(self._take)
+            self._environment |= environment or {}
+            self._finish()
 
     def release(self) -> None:
         """Give the trial back to the queue with its rows, and end its worker; nothing happens where it is over."""
@@ -151,11 +155,6 @@ class Trial:
         if self.over or self._worker is None:
             raise Interrupted("The trial is over.")
         return self._worker
-
-    def _end(self, environment: Mapping[str, Any] | None = None) -> None:
-        self._live_worker().end(self._take)
-        self._environment |= environment or {}
-        self._finish()
 
     def _finish(self) -> None:
         self._store.finish(
