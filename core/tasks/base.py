@@ -203,7 +203,7 @@ class Task(Protocol):
 
 @runtime_checkable
 class Argmax(Protocol):
-    """What a task has besides whose answer is the label of the largest of some logits, and depends on nothing else."""
+    """What a task has besides, if its answer is the label of the largest of some logits and depends on nothing else."""
 
     def logits(self, row: Answered, context: Context) -> Any:
         """Those logits: float array (labels,)."""

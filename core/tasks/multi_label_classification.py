@@ -8,7 +8,7 @@ from typing import Any
 from core.options import Option
 from core.tasks.base import Answered, Column, Context, Prediction, TaskSample
 from core.tasks.classification import rounded
-from core.tasks.text_classification import TextClassification
+from core.tasks.text_classification import LabelledText
 
 
 def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str, Any]) -> Any:
@@ -29,13 +29,13 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
     return sorted(given.intersection(settings["classes"]))
 
 
-class MultiLabelClassification(TextClassification):
+class MultiLabelClassification(LabelledText):
     """Classification by a model whose labels do not exclude each other: each has a probability of its own."""
 
     name = "multi-label-classification"
     title = "Multi-label text classification"
     columns = (
-        *TextClassification.columns[:2],
+        *LabelledText.columns[:2],
         Column(
             "labels",
             "reference",

@@ -26,12 +26,9 @@ def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str,
     return str(settings["labels"].get(label, label))
 
 
-class TextClassification(OneLabel, TextTask):
-    """Single-label classification by a model with a sequence classification head."""
+class LabelledText(TextTask):
+    """A text, or a pair of texts, and a model with a sequence classification head."""
 
-    name = "text-classification"
-    title = "Text classification"
-    tags = ("text-classification",)
     columns = (
         Column(
             "text",
@@ -62,10 +59,31 @@ class TextClassification(OneLabel, TextTask):
             ),
         ),
     )
-    default_metrics = ("accuracy", "f1", "precision", "recall")
-    judged_by = "accuracy"
     auto_classes = ("AutoModelForSequenceClassification",)
     labelled = True
+
+    def encode(self, processor: Any, inputs: Sequence[Mapping[str, Any]], context: Context) -> list[tuple[Piece, ...]]:
+        """Tokenise all rows in one call; of a pair, the longer text is shortened first."""
+        if not inputs:
+            return []
+        texts = [row["text"] for row in inputs]
+        pairs = [row["text_pair"] for row in inputs] if "text_pair" in inputs[0] else None
+        return pieces(processor(texts, pairs, truncation=True))
+
+    def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
+        """Logits, float32, shape (n, model labels)."""
+        logits: Sequence[Any] = model(**accepted_inputs(model, batch)).logits.float().cpu().numpy()
+        return logits
+
+
+class TextClassification(OneLabel, LabelledText):
+    """Single-label classification by a model with a sequence classification head."""
+
+    name = "text-classification"
+    title = "Text classification"
+    tags = ("text-classification",)
+    default_metrics = ("accuracy", "f1", "precision", "recall")
+    judged_by = "accuracy"
     script = staticmethod(predict)
     samples = (
         TaskSample(
@@ -84,19 +102,6 @@ class TextClassification(OneLabel, TextTask):
             references=("entailment", "contradiction"),
         ),
     )
-
-    def encode(self, processor: Any, inputs: Sequence[Mapping[str, Any]], context: Context) -> list[tuple[Piece, ...]]:
-        """Tokenise all rows in one call; of a pair, the longer text is shortened first."""
-        if not inputs:
-            return []
-        texts = [row["text"] for row in inputs]
-        pairs = [row["text_pair"] for row in inputs] if "text_pair" in inputs[0] else None
-        return pieces(processor(texts, pairs, truncation=True))
-
-    def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
-        """Logits, float32, shape (n, model labels)."""
-        logits: Sequence[Any] = model(**accepted_inputs(model, batch)).logits.float().cpu().numpy()
-        return logits
 
 
 TASK = TextClassification()

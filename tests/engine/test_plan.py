@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import registry
 from core.engine import plan as plans
 from core.engine import yaml_text
 from core.errors import PlanError
@@ -106,7 +107,7 @@ variants:
 
 metrics: [accuracy, f1]
 f1_average: macro
-quality: {batch_size: 32, batch_tokens: 1024, screen: off}
+quality: {batch_size: 32, batch_tokens: 1024, screen: 'off'}
 latency: {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 60, warmup: 5}
 generation: {max_new_tokens: 20, num_beams: 4}
 timeout: 1h30m
@@ -118,12 +119,15 @@ limits: {latency_p95_ms: 50, memory_mb: 2000, params: 150M, licenses: [permissiv
 
 names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 number = st.floats(0, 1e6, allow_nan=False)
-variant = st.builds(
-    Variant,
-    st.sampled_from(["cpu", "cuda", "mps"]),
-    st.sampled_from(["float32", "bfloat16", "float16"]),
-    quantization=st.none() | names,
-    threads=st.none() | st.integers(1, 64),
+variant = st.sampled_from(list(registry.backends().values())).flatmap(
+    lambda backend: st.builds(
+        Variant,
+        st.sampled_from(backend.devices),
+        st.sampled_from(backend.dtypes),
+        st.just(backend.name),
+        st.sampled_from(backend.quantizations),
+        st.none() | st.integers(1, 64),
+    )
 )
 variants = st.lists(variant, min_size=1, max_size=3).map(tuple)
 mapping = st.dictionaries(names, names, max_size=8)
