@@ -1,4 +1,4 @@
-"""What a million rows cost, from measured speed and a price per hour. One's own machine has no price, so no cost."""
+"""What rows cost: money, from measured speed and a price per hour (one's own machine has none), and energy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.analysis.summary import TrialSummary
+    from core.records import Outcome
 
 MILLION = 1_000_000
 PRICES_AS_OF = "November 2026"
@@ -74,3 +75,9 @@ def cost(trial: TrialSummary, per_hour: float | None) -> Cost:
         per_million_rows(trial.speed.rows_per_second, per_hour),
         per_million_rows(latency.rows_per_second if latency else math.nan, per_hour),
     )
+
+
+def joules_per_row(outcome: Outcome) -> float:
+    """Energy of one row of the quality pass; NaN where the machine did not tell, or no row was measured there."""
+    joules, rows = outcome.environment.get("energy_joules"), outcome.environment.get("energy_rows")
+    return joules / rows if joules is not None and rows else math.nan

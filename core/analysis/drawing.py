@@ -12,7 +12,7 @@ from core.analysis.intervals import Interval
 from core.analysis.wording import cut_middle, three_digits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from core.metrics.base import Metric
 
@@ -35,6 +35,17 @@ def safe(text: str) -> str:
 def bold(text: str, really: bool = True) -> str:
     """The name, safe and in bold where asked."""
     return f"<b>{safe(text)}</b>" if really else safe(text)
+
+
+def colours(count: int) -> list[str]:
+    """So many colours for parts of a whole, the first ones told apart best."""
+    palette = (GREY, BLUE, ORANGE, PINK, SKY, VERMILION)
+    return [palette[index % len(palette)] for index in range(count)]
+
+
+def key(parts: Iterable[tuple[str, str]]) -> str:
+    """Words, each in its colour: what stands above a picture in place of a legend."""
+    return " · ".join(f'<span style="color:{colour}"><b>{safe(word)}</b></span>' for word, colour in parts)
 
 
 def brackets(interval: Interval) -> str:

@@ -112,7 +112,7 @@ def stages(rows: Sequence[StageRow]) -> go.Figure:
         ]
         text = f"<b>%{{customdata[0]}}</b><br>{word} %{{customdata[1]}}, %{{customdata[2]}}<extra></extra>"
         _add_bars(fig, values, [colour] * len(rows), customdata=hover, hovertemplate=text)
-    _say_above(fig, " · ".join(f'<span style="color:{colour}"><b>{word}</b></span>' for _, colour, word in parts))
+    _say_above(fig, drawing.key((word, colour) for _, colour, word in parts))
     fig.update_layout(barmode="stack")
     fig.update_xaxes(title="mean time of one call (ms)", rangemode="tozero")
     return fig
@@ -155,27 +155,20 @@ def batch_sweep(lines: Sequence[SweepLine]) -> go.Figure:
 
 
 def memory(rows: Sequence[MemoryRow]) -> go.Figure:
-    """Peak memory as a bar, with the part that the loaded model takes in the full colour."""
+    """The most memory of each phase as bars, the phases named in their colours above."""
     if not rows:
         return _empty("No memory was measured yet.")
-    fig = _rows_figure([row.name for row in rows])
-    colours = [GREEN if row.winner else BLUE for row in rows]
-    hover = [[safe(row.name), megabytes(row.peak), megabytes(row.model)] for row in rows]
-    text = "<b>%{customdata[0]}</b><br>peak %{customdata[1]}, model %{customdata[2]}<extra></extra>"
-    _add_bars(
-        fig,
-        [row.peak for row in rows],
-        [drawing.faded(colour, 0.35) for colour in colours],
-        text=[megabytes(row.peak) for row in rows],
-        textposition="outside",
-        cliponaxis=False,
-        customdata=hover,
-        hovertemplate=text,
-    )
-    _add_bars(fig, [row.model for row in rows], colours, customdata=hover, hovertemplate=text)
-    _say_above(fig, "full colour: the loaded model")
-    fig.update_layout(barmode="overlay", margin={"r": 64})
-    fig.update_xaxes(title="peak over the worker's baseline (MB)", rangemode="tozero")
+    names = list(dict.fromkeys(phase for row in rows for phase in row.phases))
+    fig = _rows_figure([row.name for row in rows], row_height=16 + 12 * len(names))
+    parts = list(zip(names, drawing.colours(len(names)), strict=True))
+    for phase, colour in parts:
+        values = [row.phases.get(phase, math.nan) for row in rows]
+        hover = [[safe(row.name), megabytes(value)] for row, value in zip(rows, values, strict=True)]
+        text = f"<b>%{{customdata[0]}}</b><br>{phase} %{{customdata[1]}}<extra></extra>"
+        _add_bars(fig, values, [colour] * len(rows), width=None, customdata=hover, hovertemplate=text)
+    _say_above(fig, drawing.key(parts))
+    fig.update_layout(barmode="group", bargap=0.25)
+    fig.update_xaxes(title="most over the worker's baseline (MB)", rangemode="tozero")
     return fig
 
 
@@ -323,7 +316,7 @@ def _heatmap(
 
 def _add_bars(fig: go.Figure, values: list[float], colours: list[str], **more: Any) -> None:
     marker = {"color": colours, "line": {"width": 0}}
-    fig.add_bar(x=values, y=list(range(len(values))), orientation="h", width=0.55, marker=marker, **more)
+    fig.add_bar(x=values, y=list(range(len(values))), orientation="h", marker=marker, **{"width": 0.55, **more})
 
 
 def _add_point(fig: go.Figure, point: Point, side: str | None, view: QualityLatency) -> None:

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core.analysis import latency_ratio
+from core.analysis.cost import joules_per_row
 from core.analysis.ranking import Ranking, choose
 from core.analysis.summary import Analysis, TrialSummary, analyse
 from core.analysis.timing import LEAST_CALLS
@@ -119,6 +120,10 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
             "real_time_factor": _number(trial.speed.real_time_factor) if analysis.task.unit == AUDIO_SECOND else None,
         },
         "memory_mb": {"peak": None, "model": None} | {name: _number(mb) for name, mb in outcome.memory_mb.items()},
+        "energy": {
+            "joules": _number(outcome.environment.get("energy_joules")),
+            "joules_per_row": _number(joules_per_row(outcome)),
+        },
         "load_seconds": _number(outcome.load_seconds),
         "meets_limits": trial.id not in ranking.excluded if trial.finished else None,
         "limit_violations": list(ranking.excluded.get(trial.id, ())),

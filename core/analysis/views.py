@@ -14,6 +14,7 @@ import numpy as np
 from core.analysis import pareto
 from core.analysis.intervals import UNDEFINED, Interval
 from core.analysis.wording import device_name, dtype_name, model_names
+from core.catalog.fit import model_mb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -327,16 +328,35 @@ class MemoryRow:
 
     trial: str
     name: str
+    predicted: float
+    """From the number of parameters alone, before anything was fetched (`catalog.fit`)."""
     peak: float
     model: float
+    phases: Mapping[str, float]
+    """`load`, `quality`, `batch 8`, … → most in that phase; `all` where they were not told apart."""
     winner: bool
 
 
 def memory(analysis: Analysis, ranking: Ranking) -> list[MemoryRow]:
-    """Peak and model memory of the trials that measured it, least first."""
-    rows = [
-        MemoryRow(trial.id, trial.name, trial.memory(), trial.memory("model"), trial.id == ranking.winner)
-        for trial in analysis.finished
-        if not np.isnan(trial.memory())
-    ]
-    return sorted(rows, key=lambda row: row.peak)
+    """Memory of the trials that measured it, least first."""
+    rows = []
+    for trial in analysis.finished:
+        facts, measured = trial.outcome.candidate, trial.outcome.memory_mb
+        predicted = model_mb(facts, trial.outcome.spec.variant) if facts else None
+        rows.append(
+            MemoryRow(
+                trial=trial.id,
+                name=trial.name,
+                predicted=NAN if predicted is None else predicted,
+                peak=trial.memory(),
+                model=trial.memory("model"),
+                phases=_phases(measured),
+                winner=trial.id == ranking.winner,
+            )
+        )
+    return sorted((row for row in rows if not np.isnan(row.peak)), key=lambda row: row.peak)
+
+
+def _phases(measured: Mapping[str, float]) -> dict[str, float]:
+    phases = {name.replace("latency_b", "batch "): mb for name, mb in measured.items() if name not in ("peak", "model")}
+    return phases or {"all": measured.get("peak", NAN)}

@@ -47,10 +47,10 @@ def fits(candidate: Candidate, variant: Variant, machine: Mapping[str, float | N
         machine: Device name (`cpu`, `cuda`, `mps`) → its memory, MB of 10^6 bytes (`engine.environment.devices`).
             None: not known. A device that is not named is not there.
     """
-    if candidate.parameters is None:
+    alone = model_mb(candidate, variant)
+    if alone is None:
         return Fit("unknown", "The number of parameters is not known.", None)
-    size = BYTES_PER_PARAMETER.get(variant.quantization or variant.dtype, 4.0)
-    needed = candidate.parameters * size * ACTIVATIONS / 1e6 + RUNTIME_MB.get(variant.device, 500)
+    needed = alone + RUNTIME_MB.get(variant.device, 500)
     if variant.device not in machine:
         return Fit("no", f"This machine has no {variant.device!r} device.", needed)
     available = machine[variant.device]
@@ -60,6 +60,17 @@ def fits(candidate: Candidate, variant: Variant, machine: Mapping[str, float | N
     if needed > available:
         return Fit("no", reason, needed)
     return Fit("tight" if needed > TIGHT * available else "yes", reason, needed)
+
+
+def model_mb(candidate: Candidate, variant: Variant) -> float | None:
+    """Estimated peak of the model without its runtime, MB of 10^6 bytes: what a trial will measure as `peak`.
+
+    None where the number of parameters is not known.
+    """
+    if candidate.parameters is None:
+        return None
+    size = BYTES_PER_PARAMETER.get(variant.quantization or variant.dtype, 4.0)
+    return candidate.parameters * size * ACTIVATIONS / 1e6
 
 
 def parse_params(text: str) -> int:

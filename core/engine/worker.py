@@ -153,10 +153,16 @@ class Worker:
         """Say what the trial took."""
         self._quality.close()
         self._emit(Memory({**self._memory.peaks_mb(self._session), "model": self._model_mb}))
-        energy = {"energy_joules": self._energy.joules, "energy_rows": self._energy_rows}
-        sources = {"energy_sources": ", ".join(self._energy.sources) or None}
         facts = {**environment.describe(), **self._session.environment, **self._quality.facts}
-        self._emit(Done({**facts, **energy, **sources}))
+        self._emit(Done({**facts, **self._energy_facts()}))
+
+    def _energy_facts(self) -> dict[str, Any]:
+        """What the rows of the quality pass took; the joules alone, as None, where the machine does not tell."""
+        joules = self._energy.joules
+        if joules is None:
+            return {"energy_joules": None}
+        sources = ", ".join(self._energy.sources)
+        return {"energy_joules": round(joules, 3), "energy_rows": self._energy_rows, "energy_sources": sources}
 
 
 def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], None]) -> None:

@@ -189,7 +189,14 @@ def _finished(
         chunks=tuple(chunks),
         latency=tuple(_series(size, speed, calls, generator, repeated=repeated) for size in (1, 8)),
         load_seconds=0.2 * speed,
-        memory_mb={"peak": 120.0 + 80 * speed, "model": 90 * speed},
+        memory_mb={
+            "peak": 120.0 + 80 * speed,
+            "load": 20 + 80 * speed,
+            "quality": 120.0 + 80 * speed,
+            "latency_b1": 30 + 80 * speed,
+            "latency_b8": 50 + 80 * speed,
+            "model": 78 * speed,
+        },
         environment={"cpu": "test", "gpu": None, "torch": "2.13", "transformers": "5.23", "threads": 2},
     )
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis.cost import PRICES, cost, per_million_rows, prices
+from core.analysis.cost import PRICES, cost, joules_per_row, per_million_rows, prices
 from core.analysis.summary import analyse
 from tests.analysis.factory import make_run
 
@@ -49,6 +49,14 @@ def test_a_trial_that_was_not_timed_has_no_cost_by_request():
     found = cost(analyse(untimed).trials[0], 0.03)
     assert found.in_bulk > 0
     assert math.isnan(found.by_request)
+
+
+def test_energy_is_told_per_row_that_was_measured_and_unknown_else():
+    outcome = make_run(1, 50).outcomes[0]
+    assert math.isnan(joules_per_row(outcome))
+    assert math.isnan(joules_per_row(replace(outcome, environment={"energy_joules": None})))
+    assert math.isnan(joules_per_row(replace(outcome, environment={"energy_joules": 0.0, "energy_rows": 0})))
+    assert joules_per_row(replace(outcome, environment={"energy_joules": 30.0, "energy_rows": 40})) == 0.75
 
 
 def test_each_device_has_its_own_prices_from_the_cheapest_on():

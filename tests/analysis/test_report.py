@@ -48,6 +48,14 @@ def test_numbers_that_do_not_exist_are_null(document):
     assert document["trials"][0]["latency_ms"]["1"]["p99"] is None
 
 
+def test_energy_is_null_where_the_machine_does_not_tell_and_per_row_where_it_does(document):
+    assert document["trials"][0]["energy"] == {"joules": None, "joules_per_row": None}
+    run = make_run(1, 50)
+    told = {**run.outcomes[0].environment, "energy_joules": 12.5, "energy_rows": 50}
+    trial = report(replace(run, outcomes=(replace(run.outcomes[0], environment=told),)))["trials"][0]
+    assert trial["energy"] == {"joules": 12.5, "joules_per_row": 0.25}
+
+
 def test_metrics_equal_those_of_the_answers():
     run = make_run(2, 120, classes=3)
     for trial, outcome in zip(report(run)["trials"], run.outcomes, strict=True):

@@ -85,7 +85,7 @@ def test_latency_curves_rise_to_one_and_are_sorted_by_median(analysis, ranking):
     assert not views.latency_curves(analysis, ranking, batch_size=64)
 
 
-def test_stages_batches_and_memory_are_those_of_the_trials(analysis, ranking):
+def test_stages_and_batches_are_those_of_the_trials(analysis, ranking):
     stage = views.stages(analysis)[0]
     assert stage.preprocess + stage.forward + stage.postprocess == pytest.approx(
         analysis.trial(stage.trial).latency[1].mean
@@ -93,8 +93,25 @@ def test_stages_batches_and_memory_are_those_of_the_trials(analysis, ranking):
     line = views.batch_sweep(analysis, ranking)[0]
     assert line.batch_sizes == (1, 8)
     assert line.rows_per_second[1] == pytest.approx(8000 / analysis.trial(line.trial).latency[8].mean)
-    peaks = [row.peak for row in views.memory(analysis, ranking)]
+
+
+def test_memory_is_there_phase_by_phase_beside_what_was_predicted(analysis, ranking):
+    rows = views.memory(analysis, ranking)
+    peaks = [row.peak for row in rows]
     assert peaks == sorted(peaks)
+    outcome = analysis.trial(rows[0].trial).outcome
+    assert rows[0].predicted == pytest.approx(outcome.candidate.parameters * 4 * 1.2 / 1e6)
+    assert list(rows[0].phases) == ["load", "quality", "batch 1", "batch 8"]
+    assert max(rows[0].phases.values()) == rows[0].peak
+
+
+def test_memory_of_older_runs_has_one_phase_and_an_unknown_model_no_prediction():
+    run = make_run(1, 50)
+    old = replace(run.outcomes[0], memory_mb={"peak": 200.0, "model": 90.0}, candidate=None)
+    analysis = analyse(replace(run, outcomes=(old,)))
+    row = views.memory(analysis, choose(analysis))[0]
+    assert row.phases == {"all": 200}
+    assert np.isnan(row.predicted)
 
 
 def test_confusion_and_classes_equal_scikit_learn(analysis):
