@@ -90,10 +90,8 @@ class Trial:
             self._live_worker().predict(self._take, rows)
 
     def begin_timing(self) -> None:
-        """Say that the trial is being timed; it is over where somebody has stopped it meanwhile."""
+        """Say that the trial is being timed; it is over where somebody has cancelled it meanwhile."""
         with self._step():
-            if self._lost.is_set():
-                raise Interrupted("The trial was stopped.")
             self._enter("latency")
 
     def time(self, rows: Sequence[int]) -> Call:
