@@ -200,6 +200,12 @@ class Protocol:
     """Limit on the worker's resident memory; None: most of what the machine has free."""
     screen: bool = True
     """Whether a copy at low precision may answer rows that cannot come out otherwise at float32."""
+    race: bool = False
+    """Whether a trial stops as soon as it is surely worse on the headline metric than the best of the run."""
+    race_tolerance: float = 0.01
+    """The difference of the headline metric that does not matter: a race ends when all that are left are this close."""
+    race_alpha: float = 0.05
+    """How often the best may be stopped."""
 
 
 @dataclass(frozen=True)
@@ -322,8 +328,10 @@ class LatencySeries:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Where a trial left the race: it was surely worse than another. Differences are its headline score less that of
-    the leader, over the rows that both had answered."""
+    """Where a trial left the race: it was surely worse than another.
+
+    Differences are its headline score less that of the leader, over the rows that both had answered.
+    """
 
     rows: int
     leader: str

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core import codec, registry
 from core.catalog import stored
 from core.catalog.fit import parse_params
+from core.engine import race
 from core.engine.backends.base import Backend
 from core.engine.fields import Fields, located, suggestion
 from core.engine.yaml_text import FlowList, dump, flow, load
 from core.errors import PlanError
+from core.metrics.base import Metric
 from core.metrics.module import is_module, module_name, module_settings
 from core.options import Option
 from core.records import DatasetSpec, Limits, Plan, PlanCandidate, Protocol, Sample, Variant
@@ -21,7 +24,7 @@ from core.tasks.base import Task
 
 SECTIONS = (
     *("task", "dataset", "candidates", "variants", "metrics", "limits"),
-    *("quality", "latency", "generation", "timeout", "max_memory_mb"),
+    *("quality", "race", "latency", "generation", "timeout", "max_memory_mb"),
 )
 DATASET = ("path", "repo", "config", "split", "revision", "reader", "columns", "labels", "sample")
 CANDIDATE = ("model", "source", "revision", "labels", "variants")
@@ -29,6 +32,7 @@ VARIANT = ("device", "dtype", "backend", "quantization", "threads")
 LIMITS = ("latency_p95_ms", "memory_mb", "params", "download_mb", "licenses")
 QUALITY = ("batch_size", "batch_tokens", "screen")
 SCREEN = {"auto": True, "off": False}
+RACE = {"tolerance": "race_tolerance", "alpha": "race_alpha"}
 LATENCY = ("batch_sizes", "min_calls", "min_seconds", "max_seconds", "warmup")
 GENERATION = ("max_new_tokens", "num_beams")
 MODULE = ("module", "value", "higher_is_better")
@@ -58,14 +62,15 @@ def parse(data: Any, base: Path | None = None) -> Plan:
     task = _task(data)
     options, minima = _options(task), {f"min_{name}": name for name in registry.metrics_of(task)}
     plan = Fields("", data, (*SECTIONS, *options))
+    metrics = _metrics(plan, task, base)
     return Plan(
         task=task.name,
         dataset=_dataset(plan, base),
         candidates=_candidates(plan, base),
         variants=_variants(plan) or (Variant(),),
-        metrics=_metrics(plan, task, base),
+        metrics=metrics,
         options={name: _option(plan, name, options[name]) for name in plan.given(options) if plan.has(name)},
-        protocol=_protocol(plan, task),
+        protocol=_raced(plan, _protocol(plan, task), registry.metric((metrics or task.default_metrics)[0], task), task),
         limits=_limits(plan, minima),
     )
 
@@ -229,6 +234,24 @@ def _protocol(plan: Fields, task: Task) -> Protocol:
     return protocol
 
 
+def _raced(plan: Fields, protocol: Protocol, headline: Metric, task: Task) -> Protocol:
+    """The protocol with what the plan says of a race: `true`, or its settings."""
+    settings = plan.raw("race")
+    if not isinstance(settings, Mapping) and not plan.flag("race", False):
+        return protocol
+    fields = Fields("race", settings if isinstance(settings, Mapping) else {}, RACE)
+    race.check(task, headline)
+    tolerance, alpha = fields.number("tolerance"), fields.number("alpha")
+    if alpha is not None and not 0 < alpha < 1:
+        raise PlanError(f"race.alpha is {alpha:g}.", "It is how often the best model may be stopped: 0.05, say.")
+    return replace(
+        protocol,
+        race=True,
+        race_tolerance=protocol.race_tolerance if tolerance is None else tolerance,
+        race_alpha=protocol.race_alpha if alpha is None else alpha,
+    )
+
+
 def _limits(plan: Fields, minima: Mapping[str, str]) -> Limits:
     fields = Fields("limits", plan.raw("limits") or {}, (*LIMITS, *minima))
     least = {minima[key]: fields.number(key) for key in fields.given(minima)}
@@ -279,6 +302,7 @@ def _sections(plan: Plan) -> dict[str, Any]:
         "metrics": FlowList(_metric_entry(name) for name in plan.metrics),
         **plan.options,
         "quality": flow({**_differing(protocol, usual, QUALITY), **({} if protocol.screen else {"screen": "off"})}),
+        "race": (_differing(protocol, usual, RACE, RACE) or True) if protocol.race else None,
         "latency": _differing(protocol, usual, LATENCY, {"batch_sizes": "latency_batch_sizes"}),
         "generation": _differing(protocol, usual, GENERATION),
         "timeout": None if protocol.timeout_seconds == usual.timeout_seconds else _duration(protocol.timeout_seconds),
@@ -322,7 +346,7 @@ def _limits_section(limits: Limits) -> dict[str, Any]:
 
 
 def _differing(
-    protocol: Protocol, usual: Protocol, keys: tuple[str, ...], names: Mapping[str, str] | None = None
+    protocol: Protocol, usual: Protocol, keys: Iterable[str], names: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     fields = {key: (names or {}).get(key, key) for key in keys}
     changed = {key: field for key, field in fields.items() if getattr(protocol, field) != getattr(usual, field)}

@@ -11,7 +11,7 @@ from core import codec, options, registry
 from core.catalog import locate, stored
 from core.catalog.fit import fits
 from core.data import Loaded, complete, load_rows, reconcile
-from core.engine import environment
+from core.engine import environment, race
 from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
 from core.metrics.base import resolve_options
 from core.metrics.scoring import statistics
@@ -97,6 +97,8 @@ def _assemble(
     evalset, notes = rows.evalset, list(rows.notes)
     metrics = plan.metrics or task.default_metrics
     plan = replace(plan, dataset=rows.spec, metrics=metrics, options=_options(task, metrics, plan.options))
+    if plan.protocol.race:
+        race.check(task, registry.metric(metrics[0], task))
     statistics(task, metrics, plan.options, evalset.labels, (), ())  # says now what does not suit these labels
 
     pinned: list[PlanCandidate] = []
@@ -125,7 +127,7 @@ def _assemble(
         plan=replace(plan, candidates=tuple(pinned)),
         evalset=evalset,
         candidates=tuple(candidates),
-        specs=tuple(_apart(specs)),
+        specs=tuple(_against_each_other(list(_apart(specs)))),
         notes=tuple(notes),
         blocked=tuple(blocked),
     )
@@ -228,6 +230,14 @@ def _apart(specs: Sequence[TrialSpec]) -> Iterator[TrialSpec]:
         name = codec.identity(spec)
         yield replace(spec, repeat=spec.repeat + seen[name])
         seen[name] += 1
+
+
+def _against_each_other(specs: Sequence[TrialSpec]) -> Sequence[TrialSpec]:
+    """What comes out of a race depends on all who take part: beside others a trial is another one."""
+    if not any(spec.protocol.race for spec in specs):
+        return specs
+    name = codec.identity([codec.encode(spec) for spec in specs])
+    return [replace(spec, race=name) for spec in specs]
 
 
 def _candidate_notes(candidate: Candidate, task: Task, variants: Sequence[Variant]) -> Iterator[str]:

@@ -30,12 +30,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core import registry
+from core.errors import PlanError
 from core.metrics.base import per_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.metrics.base import Metric
+    from core.tasks.base import Task
 
 FIRST_ROUND = 100
 GROWTH = 1.5
@@ -82,17 +85,27 @@ def rounds(rows: int) -> list[int]:
     return [*ends, rows]
 
 
+def check(task: Task, metric: Metric) -> None:
+    """See to it that a race can be decided on the metric. Raises PlanError."""
+    if metric.mean_of_rows:
+        return
+    able = [one.name for one in registry.metrics_of(task).values() if one.mean_of_rows]
+    fitting = f"Put one of these first: {', '.join(able)}; or leave out `race`." if able else "Leave out `race`."
+    raise PlanError(
+        f"There is no race on {metric.name}: it is not the mean of bounded scores of rows, so no bound says when a "
+        "model is surely worse.",
+        fitting,
+    )
+
+
 def scores(
     metric: Metric, statistics: NDArray[Any], labels: Sequence[str], options: Mapping[str, Any]
 ) -> NDArray[np.float64]:
     """Scores of rows in [0, 1], more is better: (n, k) → (n,). A row without a score is 0, for every candidate.
 
-    Raises:
-        ValueError: The metric is not the mean of bounded scores of rows (`mean_of_rows`).
+    The metric is one that `check` lets pass.
     """
-    if not metric.mean_of_rows or metric.upper is None:
-        raise ValueError(f"{metric.name} is not the mean of bounded scores")
-    share = per_row(metric, statistics, labels, options) / metric.upper
+    share = per_row(metric, statistics, labels, options) / (metric.upper or 1.0)
     return np.nan_to_num(share if metric.higher_is_better else 1 - share)
 
 

@@ -32,6 +32,7 @@ variants:
 metrics: [accuracy, f1]
 f1_average: macro
 quality: {batch_size: 32, batch_tokens: 1024, screen: off}
+race: {tolerance: 0.005, alpha: 0.1}
 latency: {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 1m, warmup: 5}
 generation: {max_new_tokens: 20, num_beams: 4}
 timeout: 1h30m
@@ -69,7 +70,13 @@ def test_every_key_of_the_plan_file_is_read():
         variants=(Variant(), Variant("cuda", "bfloat16", threads=2)),
         metrics=("accuracy", "f1"),
         options={"f1_average": "macro"},
-        protocol=Protocol(32, 1024, (1, 16), 50, 1.0, 60.0, 5, 20, 4, 5400.0, 8000, screen=False),
+        protocol=Protocol(
+            *(32, 1024, (1, 16), 50, 1.0, 60.0, 5, 20, 4, 5400.0, 8000),
+            screen=False,
+            race=True,
+            race_tolerance=0.005,
+            race_alpha=0.1,
+        ),
         limits=Limits(50.0, 2000.0, 150_000_000, None, ("permissive",), {"f1": 0.8}),
     )
 
@@ -108,6 +115,7 @@ variants:
 metrics: [accuracy, f1]
 f1_average: macro
 quality: {batch_size: 32, batch_tokens: 1024, screen: 'off'}
+race: {tolerance: 0.005, alpha: 0.1}
 latency: {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 60, warmup: 5}
 generation: {max_new_tokens: 20, num_beams: 4}
 timeout: 1h30m
@@ -145,19 +153,27 @@ dataset = st.builds(
 candidate = st.builds(
     PlanCandidate, names, st.none() | names, st.none() | names, labels=mapping, variants=st.none() | variants
 )
+race = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"race": st.just(True), "race_tolerance": number, "race_alpha": st.floats(0.001, 0.9)}),
+)
 protocol = st.builds(
-    Protocol,
-    st.integers(1, 512),
-    st.integers(1, 9999),
-    st.lists(st.integers(1, 64), unique=True, max_size=4).map(tuple),
-    st.integers(1, 2000),
-    number,
-    st.just(1e6),
-    st.integers(0, 50),
-    st.integers(1, 512),
-    st.integers(1, 8),
-    number,
-    st.none() | st.integers(1, 10**6),
+    lambda protocol, race: replace(protocol, **race),
+    st.builds(
+        Protocol,
+        st.integers(1, 512),
+        st.integers(1, 9999),
+        st.lists(st.integers(1, 64), unique=True, max_size=4).map(tuple),
+        st.integers(1, 2000),
+        number,
+        st.just(1e6),
+        st.integers(0, 50),
+        st.integers(1, 512),
+        st.integers(1, 8),
+        number,
+        st.none() | st.integers(1, 10**6),
+    ),
+    race,
 )
 limits = st.builds(
     Limits,
@@ -168,8 +184,19 @@ limits = st.builds(
     st.lists(names, unique=True, max_size=3).map(tuple),
     st.dictionaries(st.sampled_from(["accuracy", "f1"]), number),
 )
+
+
+def raceable(plan):
+    """The plan without a race where its first metric has none."""
+    return (
+        plan
+        if plan.metrics[:1] != ("f1",)
+        else replace(plan, protocol=replace(plan.protocol, race=False, race_tolerance=0.01, race_alpha=0.05))
+    )
+
+
 some_plan = st.builds(
-    Plan,
+    lambda *parts: raceable(Plan(*parts)),
     st.just("text-classification"),
     dataset,
     st.lists(candidate, min_size=1, max_size=3).map(tuple),
@@ -269,6 +296,29 @@ def test_a_misspelt_key_or_name_gets_the_right_one(changes, wrong, near):
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(changes, words):
+    assert words in error(**changes).message
+
+
+@pytest.mark.parametrize("written", [True, {"tolerance": 0.01}, {}])
+def test_a_race_is_a_word_or_its_settings(written):
+    plan = plans.parse({**SHORT, "race": written})
+    assert plan.protocol == Protocol(race=True)
+    assert yaml_text.load(plans.to_yaml(plan))["race"] is True
+    assert plans.parse({**SHORT, "race": False}).protocol == Protocol()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"race": "yes please"}, "race must be true or false"),
+        ({"race": {"tolerence": 0.1}}, "tolerence"),
+        ({"race": {"alpha": 0}}, "race.alpha is 0"),
+        ({"race": {"alpha": 1.5}}, "race.alpha is 1.5"),
+        ({"race": {"tolerance": -1}}, "race.tolerance"),
+        ({"race": True, "metrics": ["f1", "accuracy"]}, "no race on f1"),
+    ],
+)
+def test_a_race_that_cannot_be_is_refused_with_the_reason(changes, words):
     assert words in error(**changes).message
 
 

@@ -168,3 +168,21 @@ def test_an_option_that_does_not_suit_the_labels_is_told_before_anything_runs(ta
     wrong = plan(table, classifier, metrics=("f1",), options={"f1_average": "binary", "f1_positive": "superb"})
     with pytest.raises(PlanError, match="superb"):
         prepare(wrong)
+
+
+def test_a_trial_that_races_is_another_one_beside_others(table, classifier, numbered):
+    racing = replace(QUICK, race=True)
+    named = PlanCandidate(
+        str(numbered), labels={f"LABEL_{n}": label for n, label in enumerate(("bad", "fair", "good"))}
+    )
+    alone, both = (
+        prepare(plan(table, *models, protocol=racing)).specs for models in ([classifier], [classifier, named])
+    )
+    assert alone[0].race
+    assert len({spec.race for spec in both} | {alone[0].race}) == 2
+    assert prepare(plan(table, classifier)).specs[0].race == ""
+
+
+def test_a_race_on_a_metric_that_has_none_is_told_before_anything_runs(table, classifier):
+    with pytest.raises(PlanError, match="no race on mcc"):
+        prepare(plan(table, classifier, metrics=("mcc",), protocol=replace(QUICK, race=True)))

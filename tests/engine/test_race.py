@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core import registry
 from core.engine import race
+from core.errors import PlanError
 from core.metrics.base import resolve_options
 
 ALPHA = 0.05
@@ -199,7 +200,10 @@ def test_a_row_without_a_reference_scores_the_same_for_all() -> None:
     assert race.scores(metric, rows, [], options).tolist() == [0.0, 1.0]
 
 
-def test_other_metrics_have_no_race() -> None:
-    metric = registry.metric("f1", registry.task("text-classification"))
-    with pytest.raises(ValueError, match="f1 is not the mean"):
-        race.scores(metric, np.zeros((1, 9)), ["a", "b"], resolve_options(metric, {}))
+@pytest.mark.parametrize("name", ["f1", "mcc", "log_loss", "roc_auc"])
+def test_other_metrics_have_no_race(name: str) -> None:
+    task = registry.task("text-classification")
+    race.check(task, registry.metric("accuracy", task))
+    with pytest.raises(PlanError, match=f"no race on {name}") as caught:
+        race.check(task, registry.metric(name, task))
+    assert "accuracy" in caught.value.hint
