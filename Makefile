@@ -18,8 +18,10 @@ $(VENV)/.run: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt requirements-variants.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@# All runtimes but OpenVINO, which is as large as two of the others; its tests skip without it.
+	$(BIN)/pip install --quiet --disable-pip-version-check $$(grep '^[a-z]' requirements-variants.txt | grep -v '^openvino')
 	@touch $@
 
 venv: $(VENV)/.run  ## set up .venv

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages._ui import cached, frame
-from pages._ui.compare import answer, charts, errors, limits, pictures, rows, runs, statistics, trials
+from pages._ui.compare import answer, charts, errors, limits, pictures, rows, runs, statistics, trials, variants
 
 if TYPE_CHECKING:
     from core.records import Selection
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TABS = {
     "Trials": trials.show,
     "CPU vs GPU": trials.devices,
+    "Variants": variants.show,
     "Latency": charts.latency,
     "Memory": charts.memory,
     "Statistics": statistics.show,

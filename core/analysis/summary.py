@@ -104,14 +104,17 @@ class Analysis:
         """The trial of that id. Raises KeyError."""
         return self._by_id[trial]
 
-    def pairs(self, metric: str | None = None, baseline: str | None = None) -> list[paired.Pair]:
+    def pairs(
+        self, metric: str | None = None, baseline: str | None = None, among: frozenset[str] | None = None
+    ) -> list[paired.Pair]:
         """A family of pairs of finished trials, over the rows all of them answered.
 
         Args:
             metric: Name; the headline when None.
             baseline: The trial (id) to compare with all others; None for all pairs.
+            among: Ids of the trials that make the family; every finished one when None.
         """
-        family = metric or self.headline.name, baseline
+        family = metric or self.headline.name, baseline, among
         if family not in self._pairs:
             self._pairs[family] = self._compare(*family)
         return self._pairs[family]
@@ -121,11 +124,11 @@ class Analysis:
         return {trial.id: trial for trial in self.trials}
 
     @cached_property
-    def _pairs(self) -> dict[tuple[str, str | None], list[paired.Pair]]:
+    def _pairs(self) -> dict[tuple[str, str | None, frozenset[str] | None], list[paired.Pair]]:
         return {}
 
-    def _compare(self, name: str, baseline: str | None) -> list[paired.Pair]:
-        trials = [trial for trial in self.finished if name in trial.statistics]
+    def _compare(self, name: str, baseline: str | None, among: frozenset[str] | None) -> list[paired.Pair]:
+        trials = [trial for trial in self.finished if name in trial.statistics and (not among or trial.id in among)]
         if len(trials) < 2 or baseline not in {None, *(trial.id for trial in trials)}:
             return []
         common = trials[0].positions

@@ -14,8 +14,8 @@ from core.engine.backends.torch_loading import loading, skeleton
 from core.records import Variant
 from core.tasks.base import Task
 
-BLOCK = 32
-"""On a CPU its 4-bit kernel takes so many outputs of a layer at once, and fails where some are left."""
+BLOCK = (64, 32)
+"""On a CPU its 4-bit kernel takes so many inputs and outputs of a layer at once, and fails where some are left."""
 
 
 class BitsAndBytes:
@@ -59,7 +59,8 @@ def _kept(folder: Path, task: Task) -> list[str]:
 
     model = skeleton(folder, task)
     layers = ((name, one) for name, one in model.named_modules() if isinstance(one, torch.nn.Linear))
-    return [*get_keys_to_not_convert(model), *(name for name, one in layers if one.out_features % BLOCK)]
+    odd = [name for name, one in layers if one.in_features % BLOCK[0] or one.out_features % BLOCK[1]]
+    return [*get_keys_to_not_convert(model), *odd]
 
 
 BACKEND = BitsAndBytes()

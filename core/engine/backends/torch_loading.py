@@ -105,13 +105,20 @@ def load_model(folder: Path, task: Task, dtype: str, device: TorchDevice, **sett
 
 
 def skeleton(folder: Path, task: Task) -> Any:
-    """The model without its weights: configuration, labels and the names of its modules. Takes no memory."""
+    """The model without its weights: configuration, labels and the names of its modules. Takes no memory.
+
+    Raises:
+        TrialFailed: The checkpoint is of another task.
+    """
     import torch
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    model_class = _model_class(folder, task)
     with torch.device("meta"):
-        return _model_class(folder, task).from_config(config, dtype=torch.float32).eval()
+        model = model_class.from_config(config, dtype=torch.float32)
+    _check_head(model, (), task)
+    return model.eval()
 
 
 def _model_class(folder: Path, task: Task) -> Any:
