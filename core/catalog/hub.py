@@ -187,6 +187,8 @@ class HubCatalog:
             blocked = error.message
         if candidate.task:
             computed.pop("task", None)
+        if here := self._cached(id, str(info.sha)):
+            computed["disk_bytes"] = sum(checkpoint.list_files(here).values())
         origins = {**candidate.origins, **dict.fromkeys(computed, "computed")}
         return replace(candidate, **computed, origins=origins, blocked=blocked)
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import registry
 from core.analysis import wording
-from core.catalog.fit import fits
+from core.catalog.fit import fits, model_mb
 from core.catalog.license import classify
 from core.errors import UserError
 from core.export.text import markdown
@@ -116,9 +116,11 @@ def facts(candidate: Candidate) -> None:
     if candidate.blocked:
         st.error(markdown(candidate.blocked), icon=":material/block:")
     lines = [
-        ("Parameters", wording.count(candidate.parameters), _origin(candidate, "parameters")),
+        ("Parameters", _parameters(candidate), _origin(candidate, "parameters")),
         ("Download", wording.file_size(candidate.download_bytes), _origin(candidate, "download_bytes")),
+        ("On disk", _on_disk(candidate), "computed"),
         ("Fits here", fit.reason, "estimated"),
+        ("Memory of the model", _memory(candidate), "estimated"),
         ("Licence", f"{candidate.license or 'none given'}: {licence.license_class}. {licence.clause}", "reported"),
         ("Architecture", candidate.architecture or wording.NOTHING, "computed"),
         ("Weights", ", ".join(candidate.formats) or wording.NOTHING, "computed"),
@@ -132,6 +134,28 @@ def facts(candidate: Candidate) -> None:
     # Cells of st.table are Markdown, and most of these words are of the model's owner.
     table = pd.DataFrame([(fact, markdown(value), origin) for fact, value, origin in lines])
     st.table(table.set_axis(["Fact", "", "Origin"], axis=1), hide_index=True, border="horizontal")
+
+
+def _parameters(candidate: Candidate) -> str:
+    """22.7 M, of which 11.9 M (52 %) in tables of words and positions."""
+    parts = [wording.count(candidate.parameters)]
+    tables, active = candidate.embedding_parameters, candidate.active_parameters
+    if tables and candidate.parameters:
+        share = tables / candidate.parameters
+        parts.append(f"of which {wording.count(tables)} ({share:.0%}) in tables of words and positions")
+    if active is not None:
+        parts.append(f"{wording.count(active)} used for a token (mixture of experts)")
+    return ", ".join(parts)
+
+
+def _on_disk(candidate: Candidate) -> str:
+    return "not here yet" if candidate.disk_bytes is None else wording.file_size(candidate.disk_bytes)
+
+
+def _memory(candidate: Candidate) -> str:
+    """What a trial is predicted to measure, so that the two can be compared."""
+    needed = model_mb(candidate, Variant())
+    return "not known" if needed is None else f"about {wording.megabytes(needed)} at float32, besides the runtime"
 
 
 def _origin(candidate: Candidate, field: str) -> str:

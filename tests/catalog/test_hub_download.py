@@ -47,6 +47,8 @@ def test_a_fetch_gives_the_files_of_a_trial_and_reports_bytes(catalog, hub, tmp_
     ]
     assert seen[-1] == (model.download_bytes, model.download_bytes)
     assert seen == sorted(seen)
+    assert model.disk_bytes is None
+    assert catalog.describe("org/tiny").disk_bytes == model.download_bytes
 
 
 def test_what_is_cached_works_when_the_hub_is_gone(tmp_path):

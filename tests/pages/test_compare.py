@@ -70,6 +70,45 @@ def test_each_device_has_its_numbers_and_the_gpu_its_gain(store: Store, compare:
     assert (line["CPU rows/s"], line["GPU rows/s"], line["GPU throughput gain"]) == ("500", "2,500", "5.00×")
 
 
+def test_a_price_per_hour_shows_what_a_million_rows_cost(store: Store, compare: Open) -> None:
+    selection, _ = fill(store, make_run(2, 60, variants=(CPU, Variant(device="cuda"))))
+    page = compare(selection)
+    assert not {"cost", "cost by request", "energy"} & set(page.dataframe[0].value)
+    drawn(page.selectbox("price_cpu").select("cpu-upgrade").run())
+    table = page.dataframe[0].value
+    on_cpu = table["trial"].str.endswith("CPU")
+    assert table.loc[on_cpu, "cost"].tolist() == pytest.approx([0.03e6 / 3600 / 500])
+    assert table.loc[~on_cpu, "cost"].isna().all()
+    assert (table.loc[on_cpu, "cost by request"] > table.loc[on_cpu, "cost"]).all()
+    drawn(page.selectbox("price_cpu").select("another price").run())
+    assert page.number_input("own_price_cpu").value == 0.03  # the table's price is what one changes
+    drawn(page.number_input("own_price_cpu").set_value(0.06).run())
+    assert page.dataframe[0].value.loc[on_cpu, "cost"].tolist() == pytest.approx([0.06e6 / 3600 / 500])
+    page.session_state["tab"] = "Rows"
+    drawn(page.run())
+    page.session_state["tab"] = "Trials"
+    drawn(page.run())
+    assert page.number_input("own_price_cpu").value == 0.06
+    drawn(page.selectbox("price_cpu").select("no price").run())
+    assert "cost" not in page.dataframe[0].value
+
+
+def test_energy_is_a_column_where_a_machine_told_it(store: Store, compare: Open) -> None:
+    run = make_run(2, 60)
+    told = {"environment": {"energy_joules": 30.0, "energy_rows": 60, "energy_sources": "RAPL package-0"}}
+    selection, _ = fill(store, with_status(run, [(0, told)]))
+    energy = compare(selection).dataframe[0].value.set_index("trial")["energy"]
+    assert energy["model-00"] == 0.5
+    assert energy.isna().sum() == 1
+
+
+def test_memory_is_predicted_and_measured_phase_by_phase(store: Store, compare: Open) -> None:
+    selection, _ = fill(store, make_run(2, 60))
+    line = compare(selection, tab="Memory").dataframe[0].value.set_index("trial").loc["model-00"]
+    assert (line["predicted"], line["peak"]) == (pytest.approx(24.0), 200)
+    assert (line["load"], line["quality"], line["batch 1"], line["batch 8"]) == (100, 200, 110, 130)
+
+
 def test_times_are_compared_with_the_chosen_one_and_the_noise_is_said(
     store: Store, compare: Open, words: Words
 ) -> None:

@@ -96,7 +96,8 @@ def test_ticked_models_are_explained_and_go_on_the_shortlist(open_page, selectio
     ids = list(app.dataframe[0].value["model"])
     assert ids[1] in app.expander[-1].label.replace("\\", "")
     facts = app.table[0].value
-    assert "Architecture" in facts.to_string()
+    assert {"Architecture", "On disk", "Memory of the model"} <= set(facts["Fact"])
+    assert "in tables of words and positions" in facts.to_string()
     app.button(key="add").click().run()
     assert [one.id for one in store.shortlist(selection.id)] == ids[:2]
     assert not app.button(key="next_step").disabled

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import latency_ratio, views
-from core.analysis.wording import enumerate_words, three_digits
+from core.analysis.wording import NOTHING, enumerate_words, three_digits
 from core.export.text import markdown
 from pages._ui import cached
 from pages._ui.compare import pictures
@@ -45,9 +45,37 @@ def latency(run: str, limits: Limits) -> None:
 
 
 def memory(run: str, limits: Limits) -> None:
-    """What each trial needs at its peak."""
-    st.caption("Memory of the worker over what it held before it loaded the model; on a GPU, what was allocated there.")
-    pictures.show(run, limits, pictures.memory, alt="Peak memory per trial")
+    """What each trial needs in each phase, beside what was predicted of it."""
+    rows = views.memory(cached.analysis(run), cached.ranking(run, limits))
+    st.caption(
+        "Memory of the worker over what it held before it loaded the model; on a GPU, what was allocated there. "
+        "Screening holds a second copy of the model: it is not in the peak."
+    )
+    pictures.show(run, limits, pictures.memory, alt="Most memory per trial and phase")
+    if rows:
+        _memory_table(rows)
+
+
+def _memory_table(rows: list[views.MemoryRow]) -> None:
+    number = st.column_config.NumberColumn
+    numbers = [
+        {"trial": row.name, "predicted": row.predicted, "peak": row.peak, "model": row.model, **row.phases}
+        for row in rows
+    ]
+    table = pd.DataFrame(numbers).drop(columns="all", errors="ignore")
+    phases = {name: number(f"{name.capitalize()} (MB)") for name in table.columns[4:]}
+    st.dataframe(
+        table.style.format("{:,.0f}", subset=list(table.columns[1:])),
+        hide_index=True,
+        placeholder=NOTHING,
+        column_config={
+            "trial": st.column_config.TextColumn("Trial", width="medium", pinned=True),
+            "predicted": number("Predicted (MB)", help="From the number of parameters alone, before the download."),
+            "peak": number("Measured peak (MB)"),
+            "model": number("Loaded model (MB)"),
+            **phases,
+        },
+    )
 
 
 def _ratios(table: latency_ratio.RatioTable | None) -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from core.analysis import views
+from core.analysis import cost, views
 from core.analysis.wording import NOTHING, count, device_name, megabytes, milliseconds, quality, three_digits
 from pages._ui import cached
-from pages._ui.compare import pictures
+from pages._ui.compare import pictures, prices
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.analysis.intervals import Interval
     from core.analysis.summary import Analysis, TrialSummary
     from core.records import Limits
@@ -22,10 +24,11 @@ def show(run: str, limits: Limits) -> None:
     """Every trial, best first; failed ones with their reason. The one chosen is explained below."""
     analysis, ranking = cached.analysis(run), cached.ranking(run, limits)
     board = views.leaderboard(analysis, ranking)
-    table = _table(board, analysis)
-    formats = _formats(analysis)
-    event = st.dataframe(
-        table.style.format(formats),
+    place = st.container()
+    per_hour = prices.controls(trial.outcome.spec.variant.device for trial in analysis.finished)
+    table = _table(board, analysis, per_hour)
+    event = place.dataframe(
+        table.style.format(_formats(analysis)),
         hide_index=True,
         placeholder=NOTHING,
         height=min(600, 40 + 35 * len(table)),
@@ -35,10 +38,11 @@ def show(run: str, limits: Limits) -> None:
         key=f"trials_{run}",
     )
     chosen = event.selection.rows
-    if chosen and chosen[0] < len(board):
-        _details(analysis.trial(board[chosen[0]].trial), board[chosen[0]].violations)
-    else:
-        st.caption("Intervals are 95 %. Tick a line for its notes, machine and log.")
+    with place:
+        if chosen and chosen[0] < len(board):
+            _details(analysis.trial(board[chosen[0]].trial), board[chosen[0]].violations)
+        else:
+            st.caption("Intervals are 95 %. Tick a line for its notes, machine and log.")
 
 
 def devices(run: str, limits: Limits) -> None:
@@ -73,21 +77,30 @@ def _device_line(row: views.DeviceRow) -> dict[str, str]:
     return line
 
 
-def _table(board: list[views.LeaderboardRow], analysis: Analysis) -> pd.DataFrame:
-    """One line per trial; numbers stay numbers, so that a click on a header sorts them."""
-    return pd.DataFrame([_line(row, list(analysis.metrics)) for row in board])
+def _table(board: list[views.LeaderboardRow], analysis: Analysis, per_hour: Mapping[str, float]) -> pd.DataFrame:
+    """One line per trial; numbers stay numbers, so that a click on a header sorts them.
+
+    Cost and energy are columns only where something is known of them.
+    """
+    lines = [_line(row, analysis.trial(row.trial), per_hour) for row in board]
+    table = pd.DataFrame(lines)
+    return table.drop(columns=[name for name in ("cost", "cost by request", "energy") if table[name].isna().all()])
 
 
-def _line(row: views.LeaderboardRow, metrics: list[str]) -> dict[str, Any]:
+def _line(row: views.LeaderboardRow, trial: TrialSummary, per_hour: Mapping[str, float]) -> dict[str, Any]:
+    costs = cost.cost(trial, per_hour.get(trial.outcome.spec.variant.device))
     line: dict[str, Any] = {"place": row.place, "trial": row.name, "verdict": _verdict(row)}
-    for name in metrics:
+    for name in trial.scores:
         line[name] = row.scores[name].value
         line[f"{name} interval"] = _between(row.scores[name])
     return line | {
         "p50": row.p50_ms.value,
         "p95": row.p95_ms.value,
+        "cost": costs.in_bulk,
+        "cost by request": costs.by_request,
         "memory": row.memory_mb,
         "rows/s": row.rows_per_second,
+        "energy": cost.joules_per_row(trial.outcome),
         "load": row.load_seconds,
         "parameters": float("nan") if row.parameters is None else float(row.parameters),
         "download": row.download_mb,
@@ -117,6 +130,9 @@ def _formats(analysis: Analysis) -> dict[str, Any]:
     return scores | {
         "p50": three_digits,
         "p95": three_digits,
+        "cost": three_digits,
+        "cost by request": three_digits,
+        "energy": three_digits,
         "memory": "{:,.0f}".format,
         "rows/s": three_digits,
         "load": three_digits,
@@ -139,8 +155,17 @@ def _columns(analysis: Analysis) -> dict[str, Any]:
         **scores,
         "p50": column.NumberColumn("p50 (ms)", width="small", help="At the smallest batch size."),
         "p95": column.NumberColumn("p95 (ms)", width="small", help="From 100 calls on, else empty."),
+        "cost": column.NumberColumn(
+            "US$ / million rows", width=140, help="At the speed of the quality pass, where all rows are there at once."
+        ),
+        "cost by request": column.NumberColumn(
+            "one by one", width=100, help="US$ per million rows at the smallest batch size that was timed."
+        ),
         "memory": column.NumberColumn("Memory (MB)", width=110, help="Peak over the worker's baseline."),
         "rows/s": column.NumberColumn("Rows/s", width="small", help="In the quality pass."),
+        "energy": column.NumberColumn(
+            "J/row", width="small", help="Energy in the quality pass, of whole processors: other work is in it."
+        ),
         "load": column.NumberColumn("Load (s)", width="small"),
         "parameters": column.NumberColumn("Parameters", width="small"),
         "download": column.NumberColumn("Download (MB)", width="small"),
