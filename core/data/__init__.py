@@ -12,8 +12,6 @@
 `sample.py`         the seeded, stratified draw
 `evalset.py`        the rows that can be scored, and the list of those that cannot
 `predictions.py`    answers made elsewhere, and `references.py`: what they are scored against
-`references.py` references without inputs, for scoring without a model
-`predictions.py` answers made elsewhere, joined with the rows; `answers.py` reads their cells
 """
 
 from core.data.evalset import Loaded, build, load, load_rows, preview, unusable_in_words
