@@ -2,6 +2,8 @@
 
 Only one of them works at any time; the others wait on their pipes. Where the next model would not fit into memory
 beside those that wait, these are timed and ended first: the run is then timed in blocks.
+
+In a race they predict in rounds, and those that are surely worse end between two of them (`core.jobs.race`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from core.catalog.fit import fits
 from core.engine import environment, latency
 from core.engine.request import requests
 from core.jobs.keeper import LEASE_SECONDS, Keeper
+from core.jobs.race import Race
 from core.jobs.trial import OnProgress, Trial
 from core.store import Claim, Store
 
@@ -49,21 +52,25 @@ def execute(
     waiting: list[Trial] = []
     count, blocks = 0, 0
     claim: Claim | None = first
+    race = Race(store, first) if first.spec.race else None
     try:
         while claim is not None:
             if waiting and not _fits_beside(claim, waiting):
-                _time_together(waiting, in_blocks=True)
+                _end_together(waiting, race, in_blocks=True)
                 waiting, blocks = [], blocks + 1
-            trial = Trial(store, runner, claim, keeper, token, on_progress)
+            trial = Trial(store, runner, claim, keeper, token, on_progress, race.keep if race else None)
             waiting.append(trial)
             trial.start()
-            trial.predict()
-            if not claim.spec.protocol.latency_batch_sizes:
-                trial.end()
+            if race:
+                race.enter(trial)
+            else:
+                trial.predict()
+                if not claim.spec.protocol.latency_batch_sizes:
+                    trial.end()
             waiting = [one for one in waiting if not one.over]
             count += 1
             claim = store.claim(runner, LEASE_SECONDS, first.run, hardware)
-        _time_together(waiting, in_blocks=blocks > 0)
+        _end_together(waiting, race, in_blocks=blocks > 0)
     finally:
         for trial in waiting:
             trial.release()
@@ -86,6 +93,17 @@ def _fits_beside(claim: Claim, waiting: Sequence[Trial]) -> bool:
         )
     # Not where it is tight either: those that wait take more as soon as they are given larger batches.
     return fits(claim.candidate, variant, memory).verdict in ("yes", "unknown")
+
+
+def _end_together(trials: Sequence[Trial], race: Race | None, *, in_blocks: bool) -> None:
+    """Let the trials race, where they do; time those that are left, and end them."""
+    if race:
+        trials = race.run(trials)
+    if trials and trials[0].claim.spec.protocol.latency_batch_sizes:
+        _time_together(trials, in_blocks=in_blocks)
+    else:
+        for trial in trials:
+            trial.end()
 
 
 def _time_together(trials: Sequence[Trial], *, in_blocks: bool) -> None:

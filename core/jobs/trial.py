@@ -21,7 +21,7 @@ from core.jobs import stored as stored_job
 from core.jobs.keeper import Keeper
 from core.jobs.local import LocalWorker
 from core.metrics.scoring import statistics
-from core.records import Chunk, EvalSet, Failure, LatencySeries, TrialSpec
+from core.records import Chunk, EvalSet, Failure, LatencySeries, Stopped, TrialSpec
 from core.store import Claim, LeaseLost, Store
 
 
@@ -37,6 +37,8 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+OnChunk = Callable[[str, Chunk], None]
+"""The trial's id, and some of its rows."""
 
 
 class Trial:
@@ -47,9 +49,16 @@ class Trial:
     """
 
     def __init__(
-        self, store: Store, runner: str, claim: Claim, keeper: Keeper, token: str | None, on_progress: OnProgress | None
+        self,
+        store: Store,
+        runner: str,
+        claim: Claim,
+        keeper: Keeper,
+        token: str | None,
+        on_progress: OnProgress | None,
+        on_chunk: OnChunk | None = None,
     ) -> None:
-        """Hold the trial; nothing else happens yet."""
+        """Hold the trial; nothing else happens yet. `on_chunk` is called with the rows that are committed."""
         self.claim = claim
         self.over = False
         self.first_call_ns = 0
@@ -58,7 +67,7 @@ class Trial:
         self.evalset: EvalSet
         """Known once it predicts."""
         self._store, self._runner, self._keeper = store, runner, keeper
-        self._token, self._on_progress = token, on_progress
+        self._token, self._on_progress, self._on_chunk = token, on_progress, on_chunk
         self._lost = keeper.hold(claim.trial)
         self._worker: LocalWorker | None = None
         self._stage, self._rows_done = "", len(claim.done)
@@ -123,6 +132,12 @@ class Trial:
             self._environment |= environment or {}
             self._finish()
 
+    def stop(self, stopped: Stopped) -> None:
+        """Let the worker end, and finish the trial as one that left the race."""
+        with self._step():
+            self._live_worker().end(self._take)
+            self._finish(stopped)
+
     def release(self) -> None:
         """Give the trial back to the queue with its rows, and end its worker; nothing happens where it is over."""
         if self.over:
@@ -154,12 +169,13 @@ class Trial:
             raise Interrupted("The trial is over.")
         return self._worker
 
-    def _finish(self) -> None:
+    def _finish(self, stopped: Stopped | None = None) -> None:
         self._store.finish(
             self.claim.trial,
             load_seconds=self._load_seconds,
             memory_mb=self._memory_mb,
             environment=self._environment,
+            stopped=stopped,
             runner_id=self._runner,
         )
         self._close()
@@ -199,7 +215,10 @@ class Trial:
             case Loaded(seconds, model_mb, first_call_ns):
                 self._load_seconds, self.model_mb, self.first_call_ns = seconds, model_mb, first_call_ns
             case Rows():
-                self._store.commit_chunk(trial, _scored(event, self.claim.spec, self.evalset), runner_id=runner)
+                chunk = _scored(event, self.claim.spec, self.evalset)
+                self._store.commit_chunk(trial, chunk, runner_id=runner)
+                if self._on_chunk is not None:
+                    self._on_chunk(trial, chunk)
                 self._rows_done += len(event.positions)
                 self._report()
             case Memory(mb):
