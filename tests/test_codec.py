@@ -18,7 +18,7 @@ import pytest
 from core import codec, records
 from core.records import Chunk, EvalSet, Limits, Plan, PlanCandidate, Protocol, TrialSpec, Variant
 
-RECORDS = [cls for _, cls in inspect.getmembers(records, is_dataclass) if cls.__module__ == records.__name__]
+RECORDS = [cls for _, cls in inspect.getmembers(records, is_dataclass)]
 
 
 def filled(kind: Any, numbers: count[int]) -> Any:
