@@ -88,7 +88,6 @@ def _rows(analysis: Analysis, model: str, reference: TrialSummary, others: list[
     for trial in (reference, *others):
         ratio = paired.get(trial.id)
         speed = Interval(1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low) if ratio else _unpaired(reference, trial)
-        prepared = [trial.outcome.environment.get(name) for name in ("export_seconds", "compile_seconds")]
         failure = trial.outcome.failure
         rows.append(
             VariantRow(
@@ -101,7 +100,7 @@ def _rows(analysis: Analysis, model: str, reference: TrialSummary, others: list[
                 speed=Interval(1.0, 1.0, 1.0) if trial is reference else speed,
                 rows_per_second=trial.speed.rows_per_second,
                 memory_mb=trial.memory(),
-                prepare_seconds=next((float(one) for one in prepared if one is not None), NAN),
+                prepare_seconds=float(trial.outcome.environment.get("prepare_seconds", NAN)),
                 failure=failure.message if failure else None,
             )
         )

@@ -91,7 +91,7 @@ class Worker:
         self._memory, self._energy = MemoryMeter(), EnergyMeter(counters(spec.variant.device))
         started = time.perf_counter()
         self._session = backend.load(Path(job.folder), task, spec.variant)
-        load_seconds = time.perf_counter() - started
+        load_seconds = time.perf_counter() - started - self._session.prepare_seconds
         context = Context(
             labels=job.labels,
             model_labels=self._session.model_labels,

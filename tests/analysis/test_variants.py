@@ -81,7 +81,7 @@ def test_a_variant_that_failed_says_why():
 
 def test_what_was_prepared_ahead_of_time_is_told():
     run = make_run(2, 60, variants=(CPU, INT8))
-    rows = by_variant(analyse(changed(run, {}, {"environment": {"export_seconds": 12.5}})))
+    rows = by_variant(analyse(changed(run, {}, {"environment": {"prepare_seconds": 12.5}})))
     assert rows[1].prepare_seconds == 12.5
     assert np.isnan(rows[0].prepare_seconds)
 

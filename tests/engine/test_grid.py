@@ -69,3 +69,23 @@ def test_a_candidate_with_fewer_ticks_names_its_own_and_one_without_stays_out():
 
 def test_no_tick_is_an_empty_plan():
     assert grid.lay_out([(SMALL, ())], {}) == ((), ())
+
+
+def test_other_runtimes_are_offered_on_the_cpu_and_say_what_they_lack(monkeypatch):
+    monkeypatch.setattr(environment, "version", lambda package: None if package == "onnxruntime" else "1")
+    (row,) = grid.grid([SMALL])
+    cells = {(cell.variant.backend, cell.variant.quantization or cell.variant.dtype): cell for cell in row.further}
+    assert {("onnxruntime", "float32"), ("onnxruntime", "int8"), ("torchao", "int8"), ("bitsandbytes", "nf4")} <= set(
+        cells
+    )
+    assert {cell.variant.device for cell in row.further} == {"cpu"}
+    assert "pip install onnxruntime==" in cells["onnxruntime", "int8"].obstacle
+    assert cells["torchao", "int8"].obstacle is None
+    assert not {cell.variant.backend for cell in row.cells} - {"torch"}
+
+
+def test_a_tick_in_another_runtime_is_in_the_plan():
+    other = Variant(backend="onnxruntime", quantization="int8")
+    candidates, variants = grid.lay_out([(SMALL, (FULL, other)), (OTHER, (FULL,))], {})
+    assert variants == (FULL, other)
+    assert [one.variants for one in candidates] == [None, (FULL,)]

@@ -67,6 +67,7 @@ def test_float32_is_float32_in_every_runtime_whatever_the_shape_of_the_batch(cla
         np.testing.assert_allclose(logits(session, rows[:size]), plain[:size], atol=1e-4)
     assert session.model_labels == ("bad", "fair", "good")
     assert session.environment["threads"] >= 1
+    assert session.prepare_seconds > 0
 
 
 @pytest.mark.parametrize("name", ROUGH)
@@ -84,7 +85,7 @@ def test_weights_of_int8_are_smaller(classifier):
     variant = FURTHER["onnxruntime-int8"]
     if registry.backend(variant.backend).unsupported(variant):
         pytest.skip("ONNX Runtime is not installed")
-    full, small = (onnx_graph.graph(classifier.resolve(), TASK.name, quantized)[0] for quantized in (False, True))
+    full, small = (onnx_graph.graph(classifier.resolve(), TASK.name, quantized) for quantized in (False, True))
     weights = sum(file.stat().st_size for file in full.parent.iterdir() if file.suffix == ".data")
     initializers = _initializer_bytes(small)
     assert initializers < 0.5 * weights

@@ -10,8 +10,8 @@ from core import jobs
 from core.analysis.live import live
 from core.catalog import open_catalog
 from core.data import load
+from core.engine import environment, yaml_text
 from core.engine import plan as plans
-from core.engine import yaml_text
 from core.example import data_sets
 from core.records import Candidate, Failure, RunResult, Selection, Variant
 from core.registry import task
@@ -251,3 +251,24 @@ def test_without_a_single_result_the_plan_is_the_next_step(
     assert "No trial gave a result" in words(page)
     page = press(page, "replan")
     assert page.button(key="next_step").label == "Start"
+
+
+def test_a_runtime_that_is_not_installed_is_greyed_and_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, open_page: Page, selection: Selection
+) -> None:
+    installed = environment.version
+    monkeypatch.setattr(environment, "version", lambda name: None if name == "openvino" else installed(name))
+    page = open_page("3_benchmark", selection=selection.id)
+    boxes = [box for box in page.checkbox if "OpenVINO" in str(box.label)]
+    assert boxes
+    assert all(box.disabled for box in boxes)
+    assert any("pip install openvino==" in str(box.help) for box in boxes)
+
+
+def test_another_runtime_is_planned_beside_the_usual_one(
+    open_page: Page, selection: Selection, store: Store, runners: list[str]
+) -> None:
+    page = drawn(open_page("3_benchmark", selection=selection.id))
+    ticks(page, NAMED)["torch.compile fp32"].set_value(True)
+    run = start(drawn(page.run()), store, selection)
+    assert run.plan.variants == (Variant(), Variant(backend="torch-compile"))

@@ -12,7 +12,7 @@ from core.store import Store
 from tests.analysis.factory import CPU, make_run
 from tests.pages.seed import fill
 
-TABS = ("Trials", "CPU vs GPU", "Latency", "Memory", "Statistics", "Errors", "Rows")
+TABS = ("Trials", "CPU vs GPU", "Variants", "Latency", "Memory", "Statistics", "Errors", "Rows")
 CLEAR = (0.70, 0.80, 0.95)
 """Far enough apart for 200 rows to tell."""
 Open = Callable[..., AppTest]
@@ -269,3 +269,25 @@ def test_names_of_strangers_are_shown_as_they_are(store: Store, compare: Open) -
     named = with_status(run, [(0, {"spec": spec, "candidate": candidate, "trial": codec.identity(spec)})])
     selection, _ = fill(store, named)
     assert r"org/\*\*bold\*\*\_\[x\](https://evil.example)" in compare(selection).subheader[0].value
+
+
+def test_variants_stand_beside_their_own_float32_and_failures_say_why(
+    store: Store, compare: Open, words: Words
+) -> None:
+    int8 = Variant(backend="onnxruntime", quantization="int8")
+    selection, _ = fill(store, make_run(3, 200, variants=(CPU, int8), accuracies=(0.95, 0.7, 0.8), failed=1))
+    page = compare(selection, tab="Variants")
+    lines = page.dataframe[0].value.to_dict("records")
+    assert [(line["Variant"], line["Speed"].startswith("1× (reference)")) for line in lines] == [
+        ("CPU fp32", True),
+        ("CPU int8, onnxruntime", False),
+        ("CPU fp32", True),
+    ]
+    assert lines[1]["Quality"].startswith("−25.0 (")
+    assert lines[1]["Quality"].endswith("*")
+    assert "model-01, CPU int8, onnxruntime: " in words(page)
+
+
+def test_one_way_of_running_leads_to_the_benchmark(store: Store, compare: Open, words: Words) -> None:
+    selection, _ = fill(store, make_run(2, 60))
+    assert "No model has run in two ways" in words(compare(selection, tab="Variants"))

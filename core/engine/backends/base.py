@@ -20,6 +20,8 @@ class Session(Protocol):
     """The model's label names in order of id; empty where it has none."""
     environment: Mapping[str, Any]
     """What only the runtime knows: `threads`, `attention`, the GPU it took."""
+    prepare_seconds: float
+    """The part of loading that exported or compiled: an application pays it once, ahead of time."""
 
     def forward(self, batch: Sequence[Piece], context: Context) -> Sequence[Any]:
         """Pad, move to the device, run. Returns what the task's `forward` returns; the device is synchronised.

@@ -62,7 +62,9 @@ def task_model(folder: Path, task: Task, open_graph: Callable[[Path], Run], quan
         if task.generates and model.can_generate():
             raise TrialFailed("unsupported", "Only models that do not generate are exported to ONNX.")
         processor = task.load_processor(folder, model)
-        file, seconds = graph(folder.resolve(), task.name, quantized)
+        started = time.perf_counter()
+        file = graph(folder.resolve(), task.name, quantized)
+        seconds = time.perf_counter() - started
         model.forward = _forward(model, open_graph(file))
     return model, processor, seconds
 
@@ -82,12 +84,11 @@ def _forward(model: Any, run: Run) -> Callable[..., Any]:
 
 
 @cache
-def graph(folder: Path, task: str, quantized: bool) -> tuple[Path, float]:
-    """The file of the graph, and the seconds it took. Raises TrialFailed (kinds `load`, `unsupported`)."""
-    started = time.perf_counter()
+def graph(folder: Path, task: str, quantized: bool) -> Path:
+    """The file of the graph. Raises TrialFailed (kinds `load`, `unsupported`)."""
     plain = None if not quantized else graph(folder, task, False)
     place = Path(tempfile.mkdtemp(dir=_place()))
-    request = {"folder": str(folder), "task": task, "place": str(place), "plain": str(plain[0]) if plain else None}
+    request = {"folder": str(folder), "task": task, "place": str(place), "plain": str(plain) if plain else None}
     root = str(Path(__file__).resolve().parents[3])
     done = subprocess.run(
         [sys.executable, "-m", __name__, json.dumps(request)],
@@ -102,7 +103,7 @@ def graph(folder: Path, task: str, quantized: bool) -> tuple[Path, float]:
         raise TrialFailed(failure["kind"], failure["message"], failure["hint"], failure["log_tail"])
     if done.returncode:
         raise TrialFailed("unsupported", f"The export to ONNX ended with exit code {done.returncode}.")
-    return place / "model.onnx", time.perf_counter() - started
+    return place / "model.onnx"
 
 
 @cache

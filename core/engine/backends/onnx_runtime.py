@@ -39,8 +39,8 @@ class OnnxRuntime:
         model, processor, seconds = onnx_graph.task_model(
             folder, task, lambda file: open_graph(file, threads), variant.quantization == "int8"
         )
-        facts = {**versions(self), "threads": threads, "attention": None, "export_seconds": round(seconds, 1)}
-        return TorchSession(model, processor, task, device, facts)
+        facts = {**versions(self), "threads": threads, "attention": None}
+        return TorchSession(model, processor, task, device, facts).prepared(seconds)
 
 
 def open_graph(file: Path, threads: int) -> Run:

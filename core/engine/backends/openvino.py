@@ -41,8 +41,8 @@ class OpenVino:
         model, processor, seconds = onnx_graph.task_model(
             folder, task, lambda file: open_graph(file, PRECISIONS[variant.dtype], threads), quantized=False
         )
-        facts = {**versions(self), "threads": threads, "attention": None, "export_seconds": round(seconds, 1)}
-        return TorchSession(model, processor, task, device, facts)
+        facts = {**versions(self), "threads": threads, "attention": None}
+        return TorchSession(model, processor, task, device, facts).prepared(seconds)
 
 
 def open_graph(file: Path, precision: str, threads: int) -> Run:

@@ -62,6 +62,15 @@ class TorchSession:
     def __init__(
         self, model: Any, processor: Any, task: Task, device: TorchDevice, facts: Mapping[str, Any] | None = None
     ) -> None:
+        """Wrap a model.
+
+        Args:
+            model: As tasks call it.
+            processor: Of the task.
+            task: What it is for.
+            device: Where it runs.
+            facts: What stands in `environment` besides.
+        """
         import torch
 
         self.model = model
@@ -73,6 +82,7 @@ class TorchSession:
             **({"gpu": device.title()} if device.title() else {}),
             **(facts or {}),
         }
+        self.prepare_seconds = 0.0
         self.task = task
         self.device = device
 
@@ -107,6 +117,12 @@ class TorchSession:
             else value
             for name, value in batch.items()
         }
+
+    def prepared(self, seconds: float) -> TorchSession:
+        """The same session, after so many seconds of exporting or compiling."""
+        self.prepare_seconds = seconds
+        self.environment = {**self.environment, "prepare_seconds": round(seconds, 1)}
+        return self
 
     def device_bytes(self) -> int | None:
         return self.device.allocated_bytes()

@@ -58,9 +58,7 @@ class TorchCompile:
             pieces, context = example(task, session.model, session.processor)
             for batch in (pieces, pieces[:1]):
                 session.forward(batch, context)
-        facts = {"compile_seconds": round(time.perf_counter() - started, 1)}
-        session.environment = {**session.environment, **facts}
-        return session
+        return session.prepared(time.perf_counter() - started)
 
 
 BACKEND = TorchCompile()
