@@ -40,7 +40,7 @@ def controls(devices: Iterable[str]) -> dict[str, float]:
 def _price(device: str, name: str, per_hour: float | None) -> tuple[str, float | None]:
     """The choice and its price, starting from these."""
     table = {price.name: price for price in cost.prices(device)}
-    options = [NONE, *table, OWN]
+    options = [NONE, OWN, *table]
 
     def shown(option: str) -> str:
         return f"{option} · ${table[option].per_hour:.2f} · {table[option].hardware}" if option in table else option

@@ -89,15 +89,19 @@ def _table(board: list[views.LeaderboardRow], analysis: Analysis, per_hour: Mapp
 
 def _line(row: views.LeaderboardRow, trial: TrialSummary, per_hour: Mapping[str, float]) -> dict[str, Any]:
     costs = cost.cost(trial, per_hour.get(trial.outcome.spec.variant.device))
-    line: dict[str, Any] = {"place": row.place, "trial": row.name, "verdict": _verdict(row)}
+    line: dict[str, Any] = {
+        "place": row.place,
+        "trial": row.name,
+        "verdict": _verdict(row),
+        "cost": costs.in_bulk,
+        "cost by request": costs.by_request,
+    }
     for name in trial.scores:
         line[name] = row.scores[name].value
         line[f"{name} interval"] = _between(row.scores[name])
     return line | {
         "p50": row.p50_ms.value,
         "p95": row.p95_ms.value,
-        "cost": costs.in_bulk,
-        "cost by request": costs.by_request,
         "memory": row.memory_mb,
         "rows/s": row.rows_per_second,
         "energy": cost.joules_per_row(trial.outcome),
@@ -156,10 +160,12 @@ def _columns(analysis: Analysis) -> dict[str, Any]:
         "p50": column.NumberColumn("p50 (ms)", width="small", help="At the smallest batch size."),
         "p95": column.NumberColumn("p95 (ms)", width="small", help="From 100 calls on, else empty."),
         "cost": column.NumberColumn(
-            "US$ / million rows", width=140, help="At the speed of the quality pass, where all rows are there at once."
+            "US$ / M rows, in bulk",
+            width=150,
+            help="At the speed of the quality pass, where all rows are there at once.",
         ),
         "cost by request": column.NumberColumn(
-            "one by one", width=100, help="US$ per million rows at the smallest batch size that was timed."
+            "by request", width=100, help="US$ per million rows at the smallest batch size that was timed."
         ),
         "memory": column.NumberColumn("Memory (MB)", width=110, help="Peak over the worker's baseline."),
         "rows/s": column.NumberColumn("Rows/s", width="small", help="In the quality pass."),
