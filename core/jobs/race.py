@@ -19,7 +19,8 @@ from core.records import Chunk, Stopped
 from core.store import Claim, Store
 
 NAN = float("nan")
-DECIDED = (
+ALONE = "The race ended after {done:,} of {rows:,} rows: all others were surely worse."
+WITHIN = (
     "The race ended after {done:,} of {rows:,} rows: all that were left are surely within {tolerance:g} of each other "
     "on {metric}."
 )
@@ -60,7 +61,7 @@ class Race:
         """Let the trials predict round by round until the race is decided; those that were not stopped.
 
         As long as others have yet to come, because not all fit into memory together, it cannot be decided: who is left
-        answers all rows.
+        answers all rows. So does one whom nobody has raced.
         """
         for done in self._rounds:
             live = [trial for trial in trials if not trial.over]
@@ -69,9 +70,10 @@ class Race:
             live = [trial for trial in live if not trial.over]
             if done == len(self._order) or not live:
                 break
-            if self._judge(live, done) and not self._others_come(live):
-                for trial in live:
-                    trial.note(self._decided(done))
+            if self._judge(live, done) and len(self._scores) > 1 and not self._others_come(live):
+                left = [trial for trial in live if not trial.over]
+                for trial in left:
+                    trial.note(self._decided(done, len(left)))
                 break
         return [trial for trial in trials if not trial.over]
 
@@ -118,7 +120,7 @@ class Race:
             low, difference, high = -high, -difference, -low
         return Stopped(beaten.rows, beaten.leader, difference, low, high)
 
-    def _decided(self, done: int) -> str:
-        return DECIDED.format(
+    def _decided(self, done: int, left: int) -> str:
+        return (WITHIN if left > 1 else ALONE).format(
             done=done, rows=len(self._order), tolerance=self._protocol.race_tolerance, metric=self._metric.name
         )
