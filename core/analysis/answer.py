@@ -34,7 +34,8 @@ class RunnerUp:
 
 def runner_up(analysis: Analysis, ranking: Ranking) -> RunnerUp | None:
     """Why the second is not the first. None where no second trial within the limits has a result."""
-    within = [trial for trial in ranking.order if trial not in ranking.excluded and analysis.trial(trial).finished]
+    able = {trial.id for trial in analysis.ranked} - set(ranking.excluded)
+    within = [trial for trial in ranking.order if trial in able]
     if ranking.winner is None or len(within) < 2:
         return None
     winner, second = analysis.trial(ranking.winner), analysis.trial(within[1])

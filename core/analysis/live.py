@@ -110,6 +110,8 @@ def time_left(rows: Sequence[LiveRow]) -> float:
 
 
 def _doing(outcome: Outcome) -> str:
+    if outcome.stopped:
+        return f"left the race after {outcome.stopped.rows:,} rows: surely worse"
     if outcome.status != "running":
         return STATES[outcome.status]
     stage, _, percent = outcome.stage.partition(" ")

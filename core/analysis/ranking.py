@@ -28,7 +28,8 @@ class Ranking:
     """Who wins, and why. Trials are named by id."""
 
     order: tuple[str, ...]
-    """Every trial, best first: the tie set, the rest within the limits, the excluded, the ones without a result."""
+    """Every trial, best first: the tie set, the rest within the limits, the excluded, those that left a race, the
+    ones without a result."""
     excluded: Mapping[str, tuple[str, ...]]
     """Finished trials that break a limit → what they break."""
     unknown: Mapping[str, tuple[str, ...]]
@@ -50,24 +51,25 @@ def rank(run: RunResult, limits: Limits | None = None) -> Ranking:
 def choose(analysis: Analysis, limits: Limits | None = None) -> Ranking:
     """As `rank`, of a run that is analysed already; cheap enough to follow a slider."""
     limits = limits or analysis.run.plan.limits
-    checks = {trial.id: limit_checks.check(analysis, trial, limits) for trial in analysis.finished}
-    by_quality = sorted(analysis.finished, key=lambda trial: _worst_last(-gain(analysis, trial)))
+    checks = {trial.id: limit_checks.check(analysis, trial, limits) for trial in analysis.ranked}
+    by_quality = sorted(analysis.ranked, key=lambda trial: _worst_last(-gain(analysis, trial)))
     within = [trial for trial in by_quality if not checks[trial.id].broken]
     outside = [trial for trial in by_quality if checks[trial.id].broken]
     tied = _tie_set(analysis, within)
     percentile = _shared_percentile(tied)
     by_cost = sorted(tied, key=lambda trial: _cost(trial, percentile))
     rest = [trial for trial in within if trial not in tied]
+    stopped = sorted((t for t in analysis.finished if t.stopped), key=lambda trial: -len(trial.positions))
     pending = [trial for trial in analysis.trials if not trial.finished and trial.outcome.status != "failed"]
     failed = [trial for trial in analysis.trials if not trial.finished and trial.outcome.status == "failed"]
     return Ranking(
-        order=tuple(trial.id for trial in (*by_cost, *rest, *outside, *pending, *failed)),
+        order=tuple(trial.id for trial in (*by_cost, *rest, *outside, *stopped, *pending, *failed)),
         excluded={trial.id: checks[trial.id].broken for trial in outside},
         unknown={trial: check.unknown for trial, check in checks.items() if check.unknown},
         tied=tuple(trial.id for trial in by_cost),
         leader=max(tied, key=lambda trial: gain(analysis, trial)).id if tied else None,
         winner=by_cost[0].id if by_cost else None,
-        reason=_reason(analysis, within, by_cost, outside, percentile),
+        reason=_reason(analysis, within, by_cost, outside, percentile, raced=bool(stopped)) + _left_behind(stopped),
     )
 
 
@@ -117,6 +119,7 @@ def _reason(
     tied: list[TrialSummary],
     outside: list[TrialSummary],
     percentile: int,
+    raced: bool,
 ) -> str:
     if not tied:
         if outside:
@@ -127,7 +130,8 @@ def _reason(
     value = quality(winner.scores[metric.name].value)
     dropped = f", after {_excluded(outside)} broke a limit" if outside else ""
     if len(tied) == 1 and len(within) == 1:
-        left = f"left{dropped}" if dropped else "with a result"
+        left = "that stayed in the race" if raced else "with a result"
+        left = f"left{dropped}" if dropped else left
         return f"{winner.name} ({metric.name} {value}) is the only trial {left}."
     if len(tied) == 1:
         return f"{winner.name} has the best {metric.name} ({value}), significantly above all others{dropped}."
@@ -153,6 +157,13 @@ def _cheapest_in(winner: TrialSummary, tied: list[TrialSummary], percentile: int
     if len({cost[1] for cost in costs}) > 1:
         return f"lightest ({megabytes(winner.memory())} of memory)"
     return "smallest" if len({cost[2] for cost in costs}) > 1 else "first in the plan"
+
+
+def _left_behind(stopped: list[TrialSummary]) -> str:
+    if not stopped:
+        return ""
+    who = stopped[0].name if len(stopped) == 1 else f"{len(stopped)} trials"
+    return f" {who} left the race early, surely worse."
 
 
 def _excluded(outside: list[TrialSummary]) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from core import codec, registry
 from core.analysis.answer import shipped
 from core.analysis.intervals import Interval
-from core.analysis.wording import NOTHING, limits_in_words
-from core.records import Limits, Variant
+from core.analysis.wording import NOTHING, left_the_race, limits_in_words
+from core.records import Limits, Stopped, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,6 +104,9 @@ def _line(trial: Mapping[str, Any], evidence: Mapping[str, Any]) -> Line:
 
 
 def _verdict(trial: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    if stopped := trial.get("stopped"):
+        metric = registry.metric(evidence["headline"], registry.task(evidence["task"]))
+        return left_the_race(codec.decode(Stopped, stopped), metric.percent)
     if trial["limit_violations"]:
         return f"✗ {'; '.join(trial['limit_violations'])}"
     if trial["trial"] == evidence["winner"]:

@@ -102,6 +102,7 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
         "quantization": spec.variant.quantization,
         "status": outcome.status,
         "error": _error(outcome.failure),
+        "stopped": asdict(outcome.stopped) if outcome.stopped else None,
         "rows": len(trial.positions),
         "metrics": {
             name: {
@@ -125,7 +126,7 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
             "joules_per_row": _number(joules_per_row(outcome)),
         },
         "load_seconds": _number(outcome.load_seconds),
-        "meets_limits": trial.id not in ranking.excluded if trial.finished else None,
+        "meets_limits": trial.id not in ranking.excluded if trial in analysis.ranked else None,
         "limit_violations": list(ranking.excluded.get(trial.id, ())),
         "limits_unknown": list(ranking.unknown.get(trial.id, ())),
         "notes": list(outcome.notes),

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.metrics.base import Metric
-    from core.records import EvalSet, Outcome, RunResult
+    from core.records import EvalSet, Outcome, RunResult, Stopped
     from core.tasks.base import Prediction, Task
 
 
@@ -62,6 +63,11 @@ class TrialSummary:
         return self.outcome.status == "done" and len(self.positions) > 0
 
     @property
+    def stopped(self) -> Stopped | None:
+        """Where it left a race; it has fewer rows than the others then, and cannot win."""
+        return self.outcome.stopped
+
+    @property
     def smallest_batch(self) -> Latency | None:
         """Times at the smallest measured batch size."""
         return next(iter(self.latency.values()), None)
@@ -97,8 +103,13 @@ class Analysis:
 
     @property
     def finished(self) -> list[TrialSummary]:
-        """Trials that can be ranked, in plan order."""
+        """Trials with a result, in plan order."""
         return [trial for trial in self.trials if trial.finished]
+
+    @property
+    def ranked(self) -> list[TrialSummary]:
+        """Those of them that can win: who left a race cannot."""
+        return [trial for trial in self.finished if not trial.stopped]
 
     def trial(self, trial: str) -> TrialSummary:
         """The trial of that id. Raises KeyError."""
@@ -108,6 +119,8 @@ class Analysis:
         self, metric: str | None = None, baseline: str | None = None, among: frozenset[str] | None = None
     ) -> list[paired.Pair]:
         """A family of pairs of finished trials, over the rows all of them answered.
+
+        Who left a race is compared with each other one by itself, so that its few rows are not all that counts.
 
         Args:
             metric: Name; the headline when None.
@@ -131,6 +144,18 @@ class Analysis:
         trials = [trial for trial in self.finished if name in trial.statistics and (not among or trial.id in among)]
         if len(trials) < 2 or baseline not in {None, *(trial.id for trial in trials)}:
             return []
+        stayed = [trial for trial in trials if not trial.stopped]
+        groups = [stayed, *(list(two) for two in combinations(trials, 2) if two[0].stopped or two[1].stopped)]
+        found = [
+            pair
+            for group in groups
+            if len(group) > 1 and baseline in {None, *(trial.id for trial in group)}
+            for pair in self._over_common_rows(name, group, baseline)
+        ]
+        corrected = paired.holm(np.array([pair.p for pair in found])).tolist()
+        return [replace(pair, p_holm=p) for pair, p in zip(found, corrected, strict=True)]
+
+    def _over_common_rows(self, name: str, trials: list[TrialSummary], baseline: str | None) -> list[paired.Pair]:
         common = trials[0].positions
         for trial in trials[1:]:
             common = np.intersect1d(common, trial.positions, assume_unique=True)

@@ -82,7 +82,7 @@ class EnoughRows:
 
 def enough_rows(analysis: Analysis, ranking: Ranking) -> EnoughRows | None:
     """Can these rows separate the best two within the limits? None where there are not two."""
-    within = [trial for trial in analysis.finished if trial.id not in ranking.excluded]
+    within = [trial for trial in analysis.ranked if trial.id not in ranking.excluded]
     if ranking.leader is None or len(within) < 2:
         return None
     best = analysis.trial(ranking.leader)

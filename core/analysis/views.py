@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.analysis.ranking import Ranking
     from core.analysis.summary import Analysis
     from core.metrics.base import Metric
-    from core.records import Failure, Limits
+    from core.records import Failure, Limits, Stopped
 
 NAN = float("nan")
 
@@ -60,6 +60,8 @@ class LeaderboardRow:
     violations: tuple[str, ...]
     unknown: tuple[str, ...]
     failure: Failure | None
+    stopped: Stopped | None
+    """Where it left a race."""
 
 
 def leaderboard(analysis: Analysis, ranking: Ranking) -> list[LeaderboardRow]:
@@ -97,6 +99,7 @@ def leaderboard(analysis: Analysis, ranking: Ranking) -> list[LeaderboardRow]:
                 violations=ranking.excluded.get(trial.id, ()),
                 unknown=ranking.unknown.get(trial.id, ()),
                 failure=trial.outcome.failure,
+                stopped=trial.stopped,
             )
         )
     return rows

@@ -8,7 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import cost, views
-from core.analysis.wording import NOTHING, count, device_name, megabytes, milliseconds, quality, three_digits
+from core.analysis.wording import (
+    NOTHING,
+    count,
+    device_name,
+    left_the_race,
+    megabytes,
+    milliseconds,
+    quality,
+    three_digits,
+)
 from pages._ui import cached
 from pages._ui.compare import pictures, prices
 
@@ -82,17 +91,20 @@ def _table(board: list[views.LeaderboardRow], analysis: Analysis, per_hour: Mapp
 
     Cost and energy are columns only where something is known of them.
     """
-    lines = [_line(row, analysis.trial(row.trial), per_hour) for row in board]
+    percent = analysis.headline.percent
+    lines = [_line(row, analysis.trial(row.trial), per_hour, percent) for row in board]
     table = pd.DataFrame(lines)
     return table.drop(columns=[name for name in ("cost", "cost by request", "energy") if table[name].isna().all()])
 
 
-def _line(row: views.LeaderboardRow, trial: TrialSummary, per_hour: Mapping[str, float]) -> dict[str, Any]:
+def _line(
+    row: views.LeaderboardRow, trial: TrialSummary, per_hour: Mapping[str, float], percent: bool
+) -> dict[str, Any]:
     costs = cost.cost(trial, per_hour.get(trial.outcome.spec.variant.device))
     line: dict[str, Any] = {
         "place": row.place,
         "trial": row.name,
-        "verdict": _verdict(row),
+        "verdict": _verdict(row, percent),
         "cost": costs.in_bulk,
         "cost by request": costs.by_request,
     }
@@ -113,11 +125,13 @@ def _line(row: views.LeaderboardRow, trial: TrialSummary, per_hour: Mapping[str,
     }
 
 
-def _verdict(row: views.LeaderboardRow) -> str:
+def _verdict(row: views.LeaderboardRow, percent: bool) -> str:
     if row.failure:
         return f"✗ failed: {row.failure.message}"
     if row.status != "done":
         return f"… {row.status}"
+    if row.stopped:
+        return f"■ {left_the_race(row.stopped, percent)}"
     if row.violations:
         return f"✗ {'; '.join(row.violations)}"
     word = "★ winner" if row.winner else "≈ tied with the best" if row.tied else "significantly worse"
