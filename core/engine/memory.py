@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class MemoryMeter:
     """
 
     def __init__(self) -> None:
+        _return_freed()
         self._baseline = resident_bytes()
         self._peaks: dict[str, float] = {}
         self._phase = LOAD
@@ -43,6 +45,7 @@ class MemoryMeter:
             return
         self._close(session)
         self._phase = phase
+        _return_freed()
         _reset_peak()
         session.reset_device_peak()
 
@@ -91,6 +94,13 @@ def peak_resident_bytes() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Bytes on macOS, kilobytes on the other Unix systems.
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _return_freed() -> None:
+    """Give the system what is freed already: glibc keeps it, and it would look like memory of the next phase."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # musl has no such function, and keeps less
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _reset_peak() -> None:

@@ -1,4 +1,7 @@
+import sys
+
 import numpy as np
+import pytest
 
 from core.engine.memory import LATENCY, LOAD, QUALITY, SCREENING, MemoryMeter
 
@@ -59,6 +62,19 @@ def test_each_phase_has_its_own_peak_and_the_copy_is_not_the_models():
     assert 25 < peaks["latency_b1"] < 50
     assert peaks["peak"] == peaks[QUALITY]
     assert held.size
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs glibc")
+def test_what_was_freed_in_many_pieces_is_not_charged_to_the_next_phase():
+    meter = MemoryMeter()
+    held = [bytes(1000) for _ in range(200_000)]
+    last = [bytes(1000)]
+    del held
+    meter.begin(QUALITY, OnCpu())
+    peaks = meter.peaks_mb(OnCpu())
+    assert peaks[LOAD] > 150
+    assert peaks[QUALITY] < 60
+    assert last
 
 
 def test_a_phase_that_goes_on_keeps_its_peak():
