@@ -118,6 +118,22 @@ def test_the_estimate_follows_the_ticks(open_page: Page, words: Words, selection
     assert page.button(key="next_step").disabled
 
 
+def test_a_race_is_a_choice_where_the_metric_has_one(open_page: Page, selection: Selection, store: Store) -> None:
+    page = drawn(open_page("3_benchmark", selection=selection.id))
+    [rows] = [box for box in page.radio if box.label == "Rows"]
+    assert (rows.options, rows.value) == (["Full", "Race"], "Full")
+    metrics = next(box for box in page.multiselect if box.label.startswith("Metrics"))
+    metrics.set_value(["f1", "accuracy"])
+    drawn(page.run())
+    assert page.radio[0].disabled
+    metrics = next(box for box in page.multiselect if box.label.startswith("Metrics"))
+    metrics.set_value(["accuracy", "f1"])
+    drawn(page.run()).radio[0].set_value("Race")
+    run = start(drawn(page.run()), store, selection)
+    assert run.plan.protocol.race
+    assert {one.spec.race for one in run.outcomes} != {""}
+
+
 def test_what_is_started_is_what_a_plan_file_would_say(
     open_page: Page, selection: Selection, store: Store, runners: list[str]
 ) -> None:

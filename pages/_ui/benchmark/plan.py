@@ -38,8 +38,9 @@ def show(selection: Selection, dataset: DatasetSpec, evalset: EvalSet, last_run:
     with main, st.container(border=True):
         st.subheader("How it is measured", anchor=False)
         metrics, options = settings.metrics(selection, task, evalset.labels, before)
+        race = settings.race(selection, task, metrics[0] if metrics else None, before)
         with st.expander("Batches and calls", icon=":material/timer:"):
-            protocol = settings.protocol(selection, task, before)
+            protocol = settings.protocol(selection, task, before, race=race)
     with side, st.container(border=True):
         st.markdown("**A winner must have**")
         limits = settings.limits(selection, task, metrics[0] if metrics else None)

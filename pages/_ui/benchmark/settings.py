@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PER_LINE = 4
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
+FULL, RACE = "Full", "Race"
 CLASSES = ("permissive", "copyleft", "restricted", "non-commercial", "unknown")
 
 
@@ -82,7 +83,30 @@ def _typed(title: str, option: Option, start: Any, key: str) -> Any:
     return text.strip() or option.default
 
 
-def protocol(selection: Selection, task: Task, before: Plan | None) -> Protocol:
+def race(selection: Selection, task: Task, headline: str | None, before: Plan | None) -> bool:
+    """Whether the models race. Only where the headline metric says when one is surely worse."""
+    usual = before.protocol if before else Protocol()
+    able = headline is not None and registry.metric(headline, task).mean_of_rows
+    chosen = st.radio(
+        "Rows",
+        (FULL, RACE),
+        int(usual.race),
+        captions=(
+            "Every model answers every row.",
+            "A model stops once it is surely worse than the best, which itself is stopped in at most "
+            f"{usual.race_alpha:.0%} of races."
+            if able
+            else "Not on this metric: it is no mean over rows, so nothing says early that a model is surely worse.",
+        ),
+        horizontal=True,
+        disabled=not able,
+        key=f"rows_{selection.id}",
+        persist_state="session",
+    )
+    return able and chosen == RACE
+
+
+def protocol(selection: Selection, task: Task, before: Plan | None, *, race: bool) -> Protocol:
     """How the numbers are taken."""
     start = before.protocol if before else Protocol(max_new_tokens=task.max_new_tokens)
     sizes = st.multiselect(
@@ -120,6 +144,9 @@ def protocol(selection: Selection, task: Task, before: Plan | None) -> Protocol:
         num_beams=beams,
         timeout_seconds=start.timeout_seconds,
         memory_mb=start.memory_mb,
+        race=race,
+        race_tolerance=start.race_tolerance,
+        race_alpha=start.race_alpha,
     )
 
 
