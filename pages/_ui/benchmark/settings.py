@@ -121,7 +121,9 @@ def protocol(selection: Selection, task: Task, before: Plan | None, *, race: boo
     calls = _number(left, "Timed calls at least", "calls", selection, start.min_calls, 10, 10_000, "p95 takes 100.")
     batch = right.number_input(
         "Rows per batch for quality",
-        *(1, 1024, start.batch_size),
+        min_value=1,
+        max_value=1024,
+        value=start.batch_size,
         key=f"batch_{selection.id}",
         placeholder="as many as run fastest",
         help="At most.",
