@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import REPO
 
-TASK = '''
+TASK = """
 from core.tasks.text_classification import TextClassification
 
 
@@ -25,7 +25,7 @@ class Moderation(TextClassification):
 
 
 TASK = Moderation()
-'''
+"""
 
 METRIC = '''
 import numpy as np
