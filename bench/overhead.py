@@ -48,7 +48,8 @@ def times(folder: Path, texts: Sequence[str], rounds: int) -> dict[str, list[tup
     ours, loop = (one() for one in both.values())
     if ours != loop:
         raise AssertionError(f"{sum(a != b for a, b in zip(ours, loop, strict=True))} answers differ")
-    draw, found = random.Random(0), {name: [] for name in both}
+    draw = random.Random(0)
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in both}
     for _ in range(rounds):
         for name in draw.sample(list(both), len(both)):
             wall, processor = time.perf_counter(), time.process_time()
