@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from core.metrics.base import Metric
     from core.tasks.base import Task
 
-FIRST_ROUND = 100
+FIRST_ROUND = 256
+"""Smaller ones save little, and no batch sizes nor screening can be tried on them."""
 GROWTH = 1.5
 BETS = np.array([0.04, 0.08, 0.16, 0.32, 0.64])
 """Shares of the capital that are staked, averaged. The best share for a difference is about difference / share of rows

@@ -174,8 +174,8 @@ def test_the_best_is_stopped_no_more_often_than_alpha_whoever_leads() -> None:
 
 
 def test_rounds_grow_and_end_with_the_last_row() -> None:
-    assert race.rounds(1000) == [100, 150, 225, 337, 506, 759, 1000]
-    assert race.rounds(100) == [100]
+    assert race.rounds(1000) == [256, 384, 576, 864, 1000]
+    assert race.rounds(256) == [256]
     assert race.rounds(3) == [3]
 
 
