@@ -54,7 +54,7 @@ def test_the_worse_stop_with_their_interval_and_the_others_go_on(store: Store) -
 
 def test_an_interrupted_race_ends_as_if_nothing_had_happened(store: Store) -> None:
     """The good one races against itself: the two are never parted, and the poor one leaves early."""
-    prepared = racing(POOR, GOOD, GOOD)
+    prepared = racing(POOR, GOOD, GOOD, race_tolerance=0.0)
     anew = tuple(replace(spec, repeat=spec.repeat + 2) for spec in prepared.specs)
     whole, broken = store.submit(prepared), store.submit(replace(prepared, specs=anew))
     Runner(store).work(whole)
