@@ -1,18 +1,23 @@
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import registry
-from core.engine import screening
+from core.engine import screening, worker
 from core.engine.backends.pytorch import BACKEND, TorchSession
 from core.engine.backends.torch_copy import lowered
 from core.engine.backends.torch_devices import Cpu
-from core.engine.events import Note, Rows
+from core.engine.events import Memory, Note, Rows
 from core.engine.quality import QualityPass
+from core.engine.worker import Job
 from core.errors import TrialFailed
 from core.records import Protocol, Variant
 from core.tasks.base import Argmax, Context, Piece
+from tests.engine.tiny import LABELS, QUICK
 from tests.tasks import tiny
 
 TASK = registry.task("text-classification")
@@ -84,7 +89,7 @@ def labels(logits):
     return dict(enumerate(logits.argmax(axis=1).tolist()))
 
 
-def drawn(rows=600, classes=3, noise=0.05, seed=0, scale=2.0):
+def drawn(rows=600, classes=3, noise=0.02, seed=0, scale=2.0):
     draw = np.random.default_rng(seed)
     return draw.normal(0, scale, (rows, classes)), draw.uniform(-noise, noise, (rows, classes))
 
@@ -96,7 +101,7 @@ def test_labels_are_those_of_float32_and_most_rows_never_ran_there():
     assert {position: one["answer"] for position, one in found.items()} == labels(model.full)
     assert facts["screened"] == "bfloat16"
     assert 0.01 < facts["rechecked"] < 0.2
-    assert notes == [f"Screened at bf16, {100 * facts['rechecked']:.1f} % re-checked."]
+    assert notes == [f"Screened at bf16, {100 * facts['rechecked']:.1f} % re-checked: rows per second are of both."]
     assert len(model.ran["full"]) < 250
 
 
@@ -127,7 +132,7 @@ def test_a_row_that_is_further_off_than_the_sample_widens_the_bound_for_the_othe
     one, other = [row for row in range(600) if row not in sample][:2]
     # One is in doubt and shows how far off a row can be; the other's margin is beyond the bound of the sample.
     logits[one], noise[one] = (1.0, 0.99, -3.0), (0.0, 0.0, 0.02)
-    logits[other], noise[other] = (1.0, 0.995, -3.0), (-0.014, 0.014, 0.0)
+    logits[other], noise[other] = (1.0, 0.995, -3.0), (-0.03, 0.03, 0.0)
     model = Model(logits, noise)
     assert model.low[other].argmax() != model.full[other].argmax()
     found, _, _ = predict(model)
@@ -247,8 +252,9 @@ SCREENED = [
 def eager(monkeypatch):
     """Screens whenever it is safe, however few rows there are and whether or not it pays."""
     monkeypatch.setattr(screening, "LEAST_ROWS", 16)
-    monkeypatch.setattr(screening, "SAMPLE_LEAST", 4)
+    monkeypatch.setattr(screening, "SAMPLE_LEAST", 20)
     monkeypatch.setattr(screening, "GAIN", 0.0)
+    monkeypatch.setattr(screening, "MOST_AGAIN", 1.0)
     monkeypatch.setattr(screening.Screening, "_is_fast", lambda *_: True)
 
 
@@ -267,7 +273,9 @@ def test_a_copy_at_bfloat16_gives_the_labels_of_float32(eager, tmp_path, name, a
         copies.append(lowered(session, screening.LOW))
         return copies[0]
 
-    exact, screened = (run(task, session, rows, context, made) for made in (None, copy))
+    exact, _ = run(task, session, rows, context, None)
+    screened, facts = run(task, session, rows, context, copy)
+    assert facts["screened"] == "bfloat16"
     assert len(copies) == 1
     assert [one["answer"] for one in screened] == [one["answer"] for one in exact]
 
@@ -289,8 +297,10 @@ def run(task, session, rows, context, copy):
         if isinstance(event, Rows):
             found.update(zip(event.positions, event.predictions, strict=True))
 
-    QualityPass(session, task, context, keep, copy=copy).run(rows)
-    return [found[position] for position in range(len(rows))]
+    work = QualityPass(session, task, context, keep, copy=copy)
+    work.run(rows)
+    work.close()
+    return [found[position] for position in range(len(rows))], work.facts
 
 
 def test_a_copy_is_what_the_checkpoint_gives_at_that_precision(classifier, rows):
@@ -320,3 +330,50 @@ def test_outputs_of_the_model_itself_must_be_numbers():
     model.full[7] = np.nan
     with pytest.raises(TrialFailed, match="not finite"):
         predict(model, copy=None)
+
+
+def test_a_model_whose_errors_have_no_bound_is_not_screened(monkeypatch, classifier, rows):
+    monkeypatch.setattr(screening, "LEAST_ROWS", 16)
+    monkeypatch.setattr(screening, "GAIN", 0.0)
+    monkeypatch.setattr(screening.Screening, "_is_fast", lambda *_: True)
+    session = BACKEND.load(classifier, TASK, Variant(threads=1))
+    context = Context(LABELS, session.model_labels, protocol=Protocol(batch_tokens=200))
+    screened, facts = run(TASK, session, rows, context, lambda: lowered(session, screening.LOW))
+    assert "screened" not in facts
+    exact, _ = run(TASK, session, rows, context, None)
+    assert [one["answer"] for one in screened] == [one["answer"] for one in exact]
+
+
+def test_a_trial_says_what_was_screened_and_is_timed_without_the_copy(eager, spec, rows, tmp_path, monkeypatch):
+    model = tiny.architectures()[TASK.name]["bert"]()
+    for part in (model.model, model.processor):
+        part.save_pretrained(tmp_path / "model")
+    held, taken, protocol = [], [], replace(QUICK, batch_tokens=200)
+    monkeypatch.setattr(worker, "lowered", lambda *one: held.append(weakref.ref(made := lowered(*one))) or made)
+    screened, exact = [], []
+    worker.run_trial(
+        Job(spec(protocol=protocol), str(tmp_path / "model"), rows, model.labels),
+        screened.append,
+        lambda: taken.append(held[0]() is None),
+    )
+    off = spec(protocol=replace(protocol, screen=False))
+    worker.run_trial(Job(off, str(tmp_path / "model"), rows, model.labels), exact.append, lambda: None)
+    assert answers(screened) == answers(exact)
+    assert taken == [True], "the copy is gone when timing begins"
+    (note,) = [event.text for event in screened if isinstance(event, Note) and "Screened" in event.text]
+    (memory,) = [event.mb for event in screened if isinstance(event, Memory)]
+    facts = screened[-1].environment
+    assert note == f"Screened at bf16, {100 * facts['rechecked']:.1f} % re-checked: rows per second are of both."
+    assert facts["screened"] == "bfloat16"
+    assert facts["batch_tokens"] == exact[-1].environment["batch_tokens"] == 200
+    assert {"peak", "screening"} <= set(memory)
+    assert "screened" not in exact[-1].environment
+
+
+def answers(events):
+    return {
+        position: prediction["answer"]
+        for event in events
+        if isinstance(event, Rows)
+        for position, prediction in zip(event.positions, event.predictions, strict=True)
+    }
