@@ -59,6 +59,8 @@ class LabelledText(TextTask):
             ),
         ),
     )
+    tags = ("text-classification",)
+    judged_by = "accuracy"
     auto_classes = ("AutoModelForSequenceClassification",)
     labelled = True
 
@@ -81,9 +83,7 @@ class TextClassification(OneLabel, LabelledText):
 
     name = "text-classification"
     title = "Text classification"
-    tags = ("text-classification",)
     default_metrics = ("accuracy", "f1", "precision", "recall")
-    judged_by = "accuracy"
     script = staticmethod(predict)
     samples = (
         TaskSample(

@@ -89,7 +89,7 @@ def labels(logits):
     return dict(enumerate(logits.argmax(axis=1).tolist()))
 
 
-def drawn(rows=600, classes=3, noise=0.02, seed=0, scale=2.0):
+def drawn(rows=600, classes=3, noise=0.03, seed=2, scale=2.0):
     draw = np.random.default_rng(seed)
     return draw.normal(0, scale, (rows, classes)), draw.uniform(-noise, noise, (rows, classes))
 
