@@ -68,9 +68,9 @@ def _further(
         st.caption("What a model loses and gains in each, beside itself at fp32: *Variants* on the Compare page.")
         chosen = []
         for row in rows:
-            with st.container(horizontal=True, vertical_alignment="center", key=f"further_{row.candidate.id}"):
-                if row.further:
-                    st.markdown(f"**{markdown(titles[row.candidate.id])}**", width=NAME_WIDTH)
+            if row.further:
+                st.markdown(f"**{markdown(titles[row.candidate.id])}**")
+            with st.container(horizontal=True, key=f"further_{row.candidate.source}_{row.candidate.id}"):
                 chosen.append(_ticked(selection, row, row.further, planned[row.candidate.id]))
     return chosen
 
