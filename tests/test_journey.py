@@ -88,7 +88,7 @@ def _some_rows() -> str:
 def _start_selection(page) -> None:  # type: ignore[no-untyped-def]
     page.get_by_label("Name", exact=True).fill("Ticket router")
     page.get_by_role("combobox", name="Task").click()
-    page.get_by_role("option", name="Text classification").click()
+    page.get_by_role("option", name="Text classification", exact=True).click()
     page.get_by_role("button", name="Start", exact=True).click()
 
 
