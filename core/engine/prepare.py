@@ -15,8 +15,13 @@ from core.engine import environment, race
 from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
 from core.metrics.base import resolve_options
 from core.metrics.scoring import statistics
-from core.records import Candidate, EvalSet, Failure, FailureKind, Plan, PlanCandidate, TrialSpec, Variant
+from core.records import Candidate, EvalSet, Failure, FailureKind, Limits, Plan, PlanCandidate, TrialSpec, Variant
 from core.tasks.base import Task
+
+LIMITS_AFTER_RACE = (
+    "Limits are checked after the race: a model that breaks one may have stopped others that do not. "
+    "Where that matters, leave such models out, or measure all in full."
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,8 @@ def _assemble(
     plan = replace(plan, dataset=rows.spec, metrics=metrics, options=_options(task, metrics, plan.options))
     if plan.protocol.race:
         race.check(task, registry.metric(metrics[0], task))
+        if plan.limits != Limits():
+            notes.append(LIMITS_AFTER_RACE)
     statistics(task, metrics, plan.options, evalset.labels, (), ())  # says now what does not suit these labels
 
     pinned: list[PlanCandidate] = []

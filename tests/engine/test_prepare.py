@@ -10,7 +10,7 @@ from core.engine import environment, yaml_text
 from core.engine import plan as plans
 from core.engine.prepare import draft, prepare, repeated
 from core.errors import DatasetMismatch, LabelMismatch, PlanError, RefusedModel, UserError
-from core.records import DatasetSpec, Plan, PlanCandidate, Variant
+from core.records import DatasetSpec, Limits, Plan, PlanCandidate, Variant
 from tests.engine.tiny import QUICK, WORDS
 
 
@@ -181,6 +181,13 @@ def test_a_trial_that_races_is_another_one_beside_others(table, classifier, numb
     assert alone[0].race
     assert len({spec.race for spec in both} | {alone[0].race}) == 2
     assert prepare(plan(table, classifier)).specs[0].race == ""
+
+
+def test_that_limits_come_after_the_race_is_told(table, classifier):
+    racing = replace(QUICK, race=True)
+    limited = prepare(plan(table, classifier, protocol=racing, limits=Limits(memory_mb=500)))
+    assert any("Limits are checked after the race" in note for note in limited.notes)
+    assert not any("the race" in note for note in prepare(plan(table, classifier, protocol=racing)).notes)
 
 
 def test_a_race_on_a_metric_that_has_none_is_told_before_anything_runs(table, classifier):

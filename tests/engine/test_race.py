@@ -45,6 +45,21 @@ def test_the_capital_is_that_of_its_definition(null: float, population: int | No
     assert race.log_capital(drawn, null, population) == pytest.approx(math.log(capital(drawn, null, population)))
 
 
+@pytest.mark.parametrize(
+    ("null", "population", "published"),
+    [
+        (0.0, None, 2.82125743526932),
+        (-0.1, None, 9.27772945948667),
+        (0.0, 200, 7.733040091734101),
+        (0.05, 150, 5.936753325193208),
+    ],
+)
+def test_the_capital_is_that_of_the_authors_package(null: float, population: int | None, published: float) -> None:
+    """Package `confseq` 0.0.11, the mean of `betting_mart(…, theta=1, trunc_scale=bet)` with bets without end."""
+    drawn = np.tile([1.0, 0, 0, 0, -1, 0, 1, 0, 0, 0.5], 12)
+    assert race.log_capital(drawn, null, population) == pytest.approx(published, rel=1e-12)
+
+
 def missed(population: NDArray[np.float64], answered: int, finite: bool, runs: int) -> float:
     """How often the sequence excludes the mean at any row, over random orders or draws."""
     generator = np.random.default_rng(7)
