@@ -4,7 +4,7 @@ A copy of the model at bfloat16 runs over all rows; those whose two largest logi
 float32. Where no logit of the copy is further than d from the model's own, the largest can only be another one where
 the margin between the two largest is at most 2 d. Of d only a sample is known: the largest difference seen on some rows
 before anything is screened, and on every row that is run again. So the bound is 4 d, which is what it takes: with the d
-of 64 rows, 2 d missed a flip in up to 3.5 % of draws on trained classifiers (thirteen, 1,000 to 1,800 rows each), 3 d
+of 64 rows, 2 d missed a flip in up to 3.5 % of draws on trained classifiers (ten, 1,000 to 1,800 rows each), 3 d
 and 4 d in none of 200. Models with random weights, whose errors have no bound worth the name, are told by how much of
 the sample is in doubt. Rows with margins up to 8 d are held back until all below 4 d have been compared.
 """
