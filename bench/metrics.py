@@ -29,7 +29,7 @@ from core.metrics.base import resolve_options
 Rows = tuple[list[dict[str, Any]], list[Any], tuple[str, ...]]
 """Predictions, references, labels."""
 
-LABELS = tuple(f"topic {number}" for number in range(20))
+LABELS = tuple(f"topic {number:02}" for number in range(20))
 TYPES = ("LOC", "MISC", "ORG", "PER")
 WORDS = [f"word{number}" for number in range(5000)]
 MEMORY_MB = 1000.0
@@ -170,7 +170,7 @@ def measure(case: Case, count: int, rounds: int) -> dict[str, float]:
     rows = case.rows(count)
     metric = registry.metric(case.metric, registry.task(case.task))
     options = resolve_options(metric, {})
-    few: Rows = (rows[0][:10], rows[1][:10], rows[2])
+    few: Rows = (rows[0][:500], rows[1][:500], rows[2])
 
     def scored(one: Rows) -> Any:
         return score(metric, metric.rows(one[0], one[1], one[2], options), one[2], options)
