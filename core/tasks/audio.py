@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import TrialFailed
-from core.options import Option
-from core.records import Protocol
 from core.tasks import media, shapes
-from core.tasks.base import Answered, Column, Context, Piece
+from core.tasks.base import AUDIO_SECOND, Answered, Column, Context, Piece
+from core.tasks.defaults import TaskDefaults
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,26 +58,12 @@ class Listener:
         return int(self.feature_extractor.sampling_rate)
 
 
-class AudioTask:
+class AudioTask(TaskDefaults):
     """Defaults of a task whose rows are clips."""
 
     processor_class = "AutoFeatureExtractor"
-    optional_weights: tuple[str, ...] = ()
-    labelled = False
-    generates = False
-    max_new_tokens = Protocol().max_new_tokens
-    unit = "second of audio"
+    unit = AUDIO_SECOND
     rows_at_once = 64
-    right_at = 1.0
-    options: Mapping[str, Option] = {}
-
-    def known_labels(self, model_labels: Sequence[str]) -> tuple[str, ...]:
-        """The model's labels as they are."""
-        return tuple(model_labels)
-
-    def wanted_labels(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """The data set's labels as they are."""
-        return tuple(labels)
 
     def load_processor(self, folder: Path, model: Any) -> Any:
         """The feature extractor in a `Listener`. Raises TrialFailed."""

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import TrialFailed
-from core.options import Option
-from core.records import Protocol
 from core.tasks import media, shapes
 from core.tasks.base import Answered, Column, Context, Piece
+from core.tasks.defaults import TaskDefaults
 
 PIXELS_PER_TOKEN = 256
 """A vision transformer makes one token of a patch of 16 × 16."""
@@ -24,26 +23,13 @@ IMAGE = Column(
 )
 
 
-class ImageTask:
+class ImageTask(TaskDefaults):
     """Defaults of a task whose rows are pictures."""
 
     processor_class = "AutoImageProcessor"
-    optional_weights: tuple[str, ...] = ()
     labelled = True
-    generates = False
-    max_new_tokens = Protocol().max_new_tokens
     unit = "image"
     rows_at_once = 64
-    right_at = 1.0
-    options: Mapping[str, Option] = {}
-
-    def known_labels(self, model_labels: Sequence[str]) -> tuple[str, ...]:
-        """The model's labels as they are."""
-        return tuple(model_labels)
-
-    def wanted_labels(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """The data set's labels as they are."""
-        return tuple(labels)
 
     def load_processor(self, folder: Path, model: Any) -> Any:
         """The image processor: on torchvision where it is installed, else on Pillow. Raises TrialFailed."""

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import TrialFailed
-from core.options import Option
-from core.records import Protocol
 from core.tasks.base import Answered, Piece, Prediction
+from core.tasks.defaults import TaskDefaults
 
 UNLIMITED = 1_000_000
 """A tokenizer without a limit of its own says 10^30."""
@@ -17,26 +16,12 @@ FALLBACK_LENGTH = 1024
 """Longest input of a model that knows no limit, neither in its tokenizer nor in its positions."""
 
 
-class TextTask:
+class TextTask(TaskDefaults):
     """Defaults of a task whose rows are tokenised."""
 
     processor_class = "AutoTokenizer"
-    optional_weights: tuple[str, ...] = ()
-    labelled = False
-    generates = False
-    max_new_tokens = Protocol().max_new_tokens
     unit = "token"
     rows_at_once = 50_000
-    right_at = 1.0
-    options: Mapping[str, Option] = {}
-
-    def known_labels(self, model_labels: Sequence[str]) -> tuple[str, ...]:
-        """The model's labels as they are."""
-        return tuple(model_labels)
-
-    def wanted_labels(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """The data set's labels as they are."""
-        return tuple(labels)
 
     def load_processor(self, folder: Path, model: Any) -> Any:
         """The tokenizer, its `model_max_length` lowered to what the model can take. Raises TrialFailed."""
