@@ -11,6 +11,7 @@ import numpy as np
 
 from core import registry
 from core.analysis.intervals import UNDEFINED, Interval, score
+from core.analysis.notes import notes
 from core.analysis.timing import throughput
 from core.analysis.wording import trial_names
 from core.engine.estimate import seconds_left
@@ -29,6 +30,7 @@ STAGES = {
     "quality": "answering the rows",
     "ready": "waiting to be timed with the others",
     "latency": "timing calls",
+    "server": "answering requests that arrive by chance",
 }
 STATES = {"queued": "waiting", "done": "done", "failed": "failed", "cancelled": "stopped"}
 
@@ -90,7 +92,7 @@ def live(run: RunResult) -> list[LiveRow]:
             score=_score(outcome, metric, run.evalset.labels, options),
             memory_mb=float(outcome.memory_mb.get("peak", math.nan)),
             failure=outcome.failure,
-            notes=outcome.notes,
+            notes=notes(outcome),
             retryable=outcome.status in ("failed", "cancelled")
             and not (outcome.candidate and outcome.candidate.blocked),
         )

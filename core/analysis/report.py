@@ -11,7 +11,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core.analysis import latency_ratio
+from core.analysis.raced import raced
 from core.analysis.cost import joules_per_row
+from core.analysis.notes import notes, truncated_rows
 from core.analysis.ranking import Ranking, choose
 from core.analysis.summary import Analysis, TrialSummary, analyse
 from core.analysis.timing import LEAST_CALLS
@@ -52,6 +54,7 @@ def document(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
             "labels": list(run.evalset.labels),
             "skipped": [{"row": skipped.row, "reason": skipped.reason} for skipped in run.evalset.skipped],
         },
+        "race": asdict(race) if (race := raced(run)) else None,
         "trials": [_trial(analysis, ranking, trial) for trial in analysis.trials],
         "ranking": list(ranking.order),
         "tied_with_best": list(ranking.tied),
@@ -129,7 +132,8 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
         "meets_limits": trial.id not in ranking.excluded if trial in analysis.ranked else None,
         "limit_violations": list(ranking.excluded.get(trial.id, ())),
         "limits_unknown": list(ranking.unknown.get(trial.id, ())),
-        "notes": list(outcome.notes),
+        "truncated_rows": truncated_rows(outcome),
+        "notes": list(notes(outcome)),
         "environment": environment,
     }
 

@@ -53,7 +53,8 @@ class QualityPass:
         if copy is not None and isinstance(task, Argmax):
             self._screening = Screening(self._exact, task, copy, budget)
         self.facts: dict[str, Any] = {}
-        """For the record, once closed: `batch_tokens`, and where rows were screened `screened` and `rechecked`."""
+        """For the record, once closed: `batch_tokens`, of texts `longest_input` (tokens that the model takes), and
+        where rows were screened `screened` and `rechecked`."""
 
     def run(self, inputs: Sequence[Mapping[str, Any]], done: Collection[int] = ()) -> None:
         """Predict every row that is not done yet, and emit `Rows` about once a second.
@@ -79,6 +80,9 @@ class QualityPass:
         """Say what was done, and let go of the copy: rows that are run later are not screened. Again: nothing."""
         screening, self._screening = self._screening, None
         self.facts.setdefault("batch_tokens", self._exact.budget.tokens)
+        longest = getattr(self._session.processor, "model_max_length", None)
+        if longest is not None:
+            self.facts["longest_input"] = longest
         if screening is not None:
             self.facts |= screening.facts()
             note = screening.note()
@@ -94,6 +98,9 @@ class QualityPass:
         if self._screening is not None and self._screening.is_on:
             # What else there is in a prediction comes from low precision, and no metric reads it.
             predictions = [{key: one[key] for key in self._context.needs} for one in predictions]
+        for row, prediction in zip(rows, predictions, strict=True):
+            if any(piece.truncated for piece in row.pieces):
+                prediction["truncated"] = True
         self._chunk.add(list(answered), predictions, sum(map(self._task.count, rows)))
 
 

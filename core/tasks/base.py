@@ -40,7 +40,10 @@ AUDIO_SECOND = "second of audio"
 """The unit of tasks that listen: their throughput is a multiple of real time."""
 
 Prediction = dict[str, Any]
-"""One row's result. `answer` is always there, of the task's reference kind. Plain JSON values only."""
+"""One row's result. `answer` is always there, of the task's reference kind. Plain JSON values only.
+
+The engine adds `truncated`, True, where a piece of the row was.
+"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Piece:
     """What throughput counts (`Task.unit`)."""
     notes: Any = None
     """What `decode` must know of it and the model must not: offsets, words, the size of a picture."""
+    truncated: bool = False
+    """Whether the model sees only a part of what stands in the row, and no other piece shows it the rest."""
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,9 @@ def _pieces(processor: Any, special: list[int], tokens: dict[str, list[int]], ev
                 name: values[:head] + values[start : start + width] + values[end:] for name, values in tokens.items()
             }
         token = None if position in gaps else ids[position]
-        yield token_piece(windows[start], Hidden(head + position - start, token))
+        # Likelihoods slide over the whole text, each token's read from what stands around it; a gap has one window.
+        truncated = token is None and width < end - head
+        yield token_piece(windows[start], Hidden(head + position - start, token), truncated=truncated)
 
 
 def _prediction(processor: Any, row: Answered, every: bool) -> Prediction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,9 +156,10 @@ class QuestionAnswering(TextTask):
         if not inputs:
             return []
         limit = min(int(context.options["max_length"]), processor.model_max_length)
-        contexts = [row["context"] for row in inputs]
+        questions, contexts = [row["question"] for row in inputs], [row["context"] for row in inputs]
+        shown = _shortened(processor, questions, limit // 3)
         encoded = processor(
-            _shortened(processor, [row["question"] for row in inputs], limit // 3),
+            shown,
             contexts,
             truncation="only_second",
             max_length=limit,
@@ -168,7 +169,7 @@ class QuestionAnswering(TextTask):
         )
         rows: list[list[Piece]] = [[] for _ in inputs]
         for row, piece in _windows(processor, encoded, contexts):
-            rows[row].append(piece)
+            rows[row].append(replace(piece, truncated=shown[row] != questions[row]))
         return [tuple(row) for row in rows]
 
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSample, accepted_inputs
 from core.tasks.classification import DECIMALS
 from core.tasks.sentence_modules import SentenceModules, embed, sentence_modules
-from core.tasks.text import TextTask, load_tokenizer, token_piece
+from core.tasks.text import TextTask, load_tokenizer, tokenised
 
 
 def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str, Any]) -> float:
@@ -164,8 +164,7 @@ class SentenceEncoder(TextTask):
         if not inputs:
             return []
         sentences = [row[word] for row in inputs for word in ("sentence1", "sentence2")]
-        encoded = _tokenised(processor, sentences)
-        both = [token_piece({key: values[place] for key, values in encoded.items()}) for place in range(len(sentences))]
+        both = _tokenised(processor, sentences)
         return list(zip(both[::2], both[1::2], strict=True))
 
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
@@ -192,13 +191,10 @@ class SentenceEncoder(TextTask):
         return {"answer": 0.0}
 
 
-def _tokenised(processor: Any, sentences: Sequence[str]) -> Mapping[str, Sequence[list[int]]]:
+def _tokenised(processor: Any, sentences: Sequence[str]) -> list[Piece]:
     modules = sentence_modules(str(processor.name_or_path))
     texts = [modules.prompt + sentence for sentence in sentences]
-    encoded: Mapping[str, Sequence[list[int]]] = processor(
-        [text.lower() for text in texts] if modules.lower_case else texts, truncation=True
-    )
-    return encoded
+    return tokenised(processor, [text.lower() for text in texts] if modules.lower_case else texts)
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from typing import Any
 from core.options import Option
 from core.tasks import generation
 from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSample, accepted_inputs
-from core.tasks.text import TextTask, pieces
+from core.tasks.text import TextTask, tokenised
 
 
 def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str, Any]) -> str:
@@ -59,7 +59,7 @@ class SequenceToSequence(TextTask):
         if not inputs:
             return []
         before = self.before(processor, context)
-        return pieces(processor([before + row["text"] for row in inputs], truncation=True))
+        return [(piece,) for piece in tokenised(processor, [before + row["text"] for row in inputs])]
 
     def before(self, processor: Any, context: Context) -> str:
         """What stands before every text."""

@@ -41,16 +41,40 @@ class TextTask(TaskDefaults):
         return {"answer": ""}
 
 
-def pieces(encoded: Mapping[str, Sequence[list[int]]]) -> list[tuple[Piece, ...]]:
-    """What a tokenizer gives for a list of texts (key → rows), as one piece per row."""
+def tokenised(
+    processor: Any, texts: Sequence[str], pairs: Sequence[str] | None = None, truncation: bool | str = True
+) -> list[Piece]:
+    """One piece for each text, or pair of texts, cut to what the model takes.
+
+    Args:
+        processor: The tokenizer.
+        texts: All that are tokenised in one call; one at least.
+        pairs: The second text of each.
+        truncation: Which text of a pair is cut, as tokenizers take it: the longer one, or `only_first`.
+    """
+    encoded = processor(texts, pairs, truncation=truncation)
     rows = (dict(zip(encoded, values, strict=True)) for values in zip(*encoded.values(), strict=True))
-    return [(token_piece(row),) for row in rows]
+    truncated = _truncated(processor, encoded, texts, pairs)
+    return [token_piece(row, truncated=one) for row, one in zip(rows, truncated, strict=True)]
 
 
-def token_piece(inputs: Mapping[str, list[int]], notes: Any = None) -> Piece:
+def token_piece(inputs: Mapping[str, list[int]], notes: Any = None, *, truncated: bool = False) -> Piece:
     """Tokens as a piece, as long as they are many."""
     length = len(inputs["input_ids"])
-    return Piece(inputs, length, length, notes)
+    return Piece(inputs, length, length, notes, truncated)
+
+
+def _truncated(processor: Any, encoded: Any, texts: Sequence[str], pairs: Sequence[str] | None) -> list[bool]:
+    """Which of the texts did not fit."""
+    if processor.is_fast:
+        return [bool(one.overflowing) for one in encoded.encodings]
+    # A tokenizer written in Python does not say what it left out: those that fill the model are looked at again.
+    limit, lengths = processor.model_max_length, list(map(len, encoded["input_ids"]))
+    for place, length in enumerate(lengths):
+        if length >= limit:
+            second = None if pairs is None else pairs[place]
+            lengths[place] = len(processor(texts[place], second, verbose=False)["input_ids"])
+    return [length > limit for length in lengths]
 
 
 def load_tokenizer(folder: Path, model: Any) -> Any:

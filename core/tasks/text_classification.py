@@ -7,7 +7,7 @@ from typing import Any
 
 from core.tasks.base import Column, Context, Piece, TaskSample, accepted_inputs
 from core.tasks.classification import OneLabel
-from core.tasks.text import TextTask, pieces
+from core.tasks.text import TextTask, tokenised
 
 
 def predict(model: Any, processor: Any, row: dict[str, Any], settings: dict[str, Any]) -> str:
@@ -70,7 +70,7 @@ class LabelledText(TextTask):
             return []
         texts = [row["text"] for row in inputs]
         pairs = [row["text_pair"] for row in inputs] if "text_pair" in inputs[0] else None
-        return pieces(processor(texts, pairs, truncation=True))
+        return [(piece,) for piece in tokenised(processor, texts, pairs)]
 
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
         """Logits, float32, shape (n, model labels)."""

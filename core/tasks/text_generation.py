@@ -11,7 +11,7 @@ from core.options import Option
 from core.tasks import generation
 from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSample, accepted_inputs
 from core.tasks.classification import DECIMALS
-from core.tasks.text import TextTask
+from core.tasks.text import TextTask, token_piece
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -185,7 +185,7 @@ def _prompts(processor: Any, texts: Sequence[str], context: Context) -> Iterator
     most = max(1, processor.model_max_length - context.protocol.max_new_tokens)
     for ids in encoded["input_ids"]:
         kept = ids[-most:] or [_first_token(processor)]
-        yield Piece({"input_ids": kept, "attention_mask": [1] * len(kept)}, len(kept), len(kept))
+        yield token_piece({"input_ids": kept, "attention_mask": [1] * len(kept)}, truncated=len(ids) > most)
 
 
 def _as_chats(processor: Any, texts: Sequence[str]) -> list[str]:

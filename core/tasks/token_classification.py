@@ -261,7 +261,10 @@ def _cut(processor: Any, words: Sequence[str], owners: Sequence[int | None]) -> 
     for window, (inputs, inner) in zip(shown, parts, strict=True):
         owned = frozenset(window.owned)
         spans = [(word + window.start, start, stop) for word, start, stop in _spans(inner)]
-        pieces.append(token_piece(inputs, Tagged(len(words), tuple(span for span in spans if span[0] in owned))))
+        tagged = Tagged(len(words), tuple(span for span in spans if span[0] in owned))
+        # A word that is longer than the model takes has a window to itself, and is cut all the same.
+        truncated = sum(tokens_of[word] for word in range(window.start, window.stop)) > room
+        pieces.append(token_piece(inputs, tagged, truncated=truncated))
     return tuple(pieces)
 
 

@@ -10,7 +10,7 @@ from core.errors import TrialFailed
 from core.options import Option
 from core.tasks.base import Answered, Column, Context, Piece, Prediction, TaskSample, accepted_inputs
 from core.tasks.classification import classified
-from core.tasks.text import TextTask, pieces
+from core.tasks.text import TextTask, tokenised
 
 ENTAILMENT = "entailment"
 
@@ -103,9 +103,9 @@ class ZeroShotClassification(TextTask):
         hypotheses = [_hypothesis(context.options["hypothesis_template"], label) for label in context.labels]
         _check_length(processor, hypotheses)
         texts = [row["text"] for row in inputs for _ in hypotheses]
-        pairs = pieces(processor(texts, hypotheses * len(inputs), truncation="only_first"))
+        pairs = tokenised(processor, texts, hypotheses * len(inputs), truncation="only_first")
         count = len(hypotheses)
-        return [tuple(pair[0] for pair in pairs[row * count : (row + 1) * count]) for row in range(len(inputs))]
+        return [tuple(pairs[row * count : (row + 1) * count]) for row in range(len(inputs))]
 
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
         """Logits, float32, shape (n, model labels)."""

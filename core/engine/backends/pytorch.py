@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,9 +136,16 @@ class TorchSession:
 
 
 def import_all(modules: Sequence[str]) -> None:
-    """Import modules by name."""
-    for module in modules:
-        importlib.import_module(module)
+    """Import modules by name, and let none of them log a warning about itself.
+
+    transformers imports torchao wherever it is installed, which tells at length what it was not built for.
+    """
+    logging.disable(logging.WARNING)
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def torch_obstacle(backend: Backend, variant: Variant) -> str | None:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import cost, views
+from core.analysis.notes import notes
 from core.analysis.wording import (
     NOTHING,
     count,
@@ -205,7 +206,7 @@ def _details(trial: TrialSummary, violations: tuple[str, ...]) -> None:
             if outcome.failure.log_tail:
                 with st.expander("Log", icon=":material/terminal:"):
                     st.code(outcome.failure.log_tail, language=None)
-        for note in (*violations, *outcome.notes):
+        for note in (*violations, *notes(outcome)):
             st.text(f"• {note}")
         environment = " · ".join(f"{name} {value}" for name, value in outcome.environment.items() if value is not None)
         if environment:
