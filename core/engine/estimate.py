@@ -106,7 +106,7 @@ def _seconds_left(outcome: Outcome, row_seconds: float) -> float:
     sizes = [size for size in outcome.spec.protocol.latency_batch_sizes if size not in done]
     latency = _latency_seconds(outcome.spec.protocol, row_seconds, sizes)
     usual = sqrt(prod(registry.backend(outcome.spec.variant.backend).load_seconds))
-    loading = 0.0 if outcome.stage in ("quality", "ready", "latency") else usual
+    loading = 0.0 if outcome.stage in ("quality", "ready", "latency", "server") else usual
     return loading + (outcome.rows_total - outcome.rows_done) * row_seconds + latency
 
 

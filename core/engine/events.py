@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core import codec
-from core.records import Failure, LatencySeries
+from core.records import Failure, LatencySeries, ServerSeries
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,13 @@ class Untimed:
 
 
 @dataclass(frozen=True)
+class Served:
+    """One rate of the server scenario."""
+
+    series: ServerSeries
+
+
+@dataclass(frozen=True)
 class Latency:
     """The raw times of one batch size."""
 
@@ -94,10 +101,11 @@ class Failed:
     failure: Failure
 
 
-Event = Stage | Loaded | Rows | Timed | Untimed | Latency | Memory | Note | Done | Failed
+Event = Stage | Loaded | Rows | Timed | Untimed | Served | Latency | Memory | Note | Done | Failed
 
 _KINDS: Mapping[str, type[Event]] = {
-    kind.__name__.lower(): kind for kind in (Stage, Loaded, Rows, Timed, Untimed, Latency, Memory, Note, Done, Failed)
+    kind.__name__.lower(): kind
+    for kind in (Stage, Loaded, Rows, Timed, Untimed, Served, Latency, Memory, Note, Done, Failed)
 }
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from core.engine.backends.base import Session
 
 MB = 1_000_000
-LOAD, QUALITY, SCREENING, LATENCY = "load", "quality", "screening", "latency_b{}"
+LOAD, QUALITY, SCREENING, LATENCY, SERVER = "load", "quality", "screening", "latency_b{}", "server"
 """Phases: reading the model and its first call, the quality pass, that pass with a copy at low precision beside the
-model, and requests of so many rows."""
+model, requests of so many rows, and the server scenario."""
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 

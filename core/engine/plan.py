@@ -11,7 +11,7 @@ from typing import Any
 from core import codec, registry
 from core.catalog import stored
 from core.catalog.fit import parse_params
-from core.engine import race
+from core.engine import race, serving
 from core.engine.backends.base import Backend
 from core.engine.fields import Fields, located, suggestion
 from core.engine.yaml_text import FlowList, dump, flow, load
@@ -34,6 +34,7 @@ QUALITY = ("batch_size", "batch_tokens", "screen")
 SCREEN = {"auto": True, "off": False}
 RACE = {"tolerance": "race_tolerance", "alpha": "race_alpha"}
 LATENCY = ("batch_sizes", "min_calls", "min_seconds", "max_seconds", "warmup")
+SERVER = {"p99_ms": "server_p99_ms", "max_batch": "server_max_batch"}
 GENERATION = ("max_new_tokens", "num_beams")
 MODULE = ("module", "value", "higher_is_better")
 
@@ -210,7 +211,7 @@ def _option(plan: Fields, name: str, option: Option) -> Any:
 def _protocol(plan: Fields, task: Task) -> Protocol:
     usual = Protocol(max_new_tokens=task.max_new_tokens)
     quality = Fields("quality", plan.raw("quality") or {}, QUALITY)
-    latency = Fields("latency", plan.raw("latency") or {}, LATENCY)
+    latency = Fields("latency", plan.raw("latency") or {}, (*LATENCY, "server"))
     generation = Fields("generation", plan.raw("generation") or {}, GENERATION)
     protocol = Protocol(
         batch_size=quality.optional_integer("batch_size"),
@@ -231,6 +232,22 @@ def _protocol(plan: Fields, task: Task) -> Protocol:
             f"latency.max_seconds is {protocol.max_seconds:g}, less than min_seconds ({protocol.min_seconds:g}).",
             "Raise max_seconds or lower min_seconds.",
         )
+    return _served(latency, protocol)
+
+
+def _served(latency: Fields, protocol: Protocol) -> Protocol:
+    """The protocol with what the plan says of the server scenario."""
+    if not latency.has("server"):
+        return protocol
+    fields = Fields("latency.server", latency.raw("server"), SERVER)
+    bound, most = fields.number("p99_ms"), fields.integer("max_batch", protocol.server_max_batch)
+    if not bound:
+        found = "nothing" if bound is None else "0"
+        raise PlanError(
+            f"latency.server.p99_ms must be a bound in milliseconds; found {found}.", "server: {p99_ms: 100}"
+        )
+    protocol = replace(protocol, server_p99_ms=bound, server_max_batch=most)
+    serving.check(protocol)
     return protocol
 
 
@@ -303,12 +320,19 @@ def _sections(plan: Plan) -> dict[str, Any]:
         **plan.options,
         "quality": flow({**_differing(protocol, usual, QUALITY), **({} if protocol.screen else {"screen": "off"})}),
         "race": (_differing(protocol, usual, RACE, RACE) or True) if protocol.race else None,
-        "latency": _differing(protocol, usual, LATENCY, {"batch_sizes": "latency_batch_sizes"}),
+        "latency": _latency_section(protocol, usual),
         "generation": _differing(protocol, usual, GENERATION),
         "timeout": None if protocol.timeout_seconds == usual.timeout_seconds else _duration(protocol.timeout_seconds),
         "max_memory_mb": protocol.memory_mb,
         "limits": _limits_section(plan.limits),
     }
+
+
+def _latency_section(protocol: Protocol, usual: Protocol) -> dict[str, Any]:
+    section = _differing(protocol, usual, LATENCY, {"batch_sizes": "latency_batch_sizes"})
+    if protocol.server_p99_ms is None:
+        return section
+    return flow({**section, "server": _differing(protocol, usual, SERVER, SERVER)})
 
 
 def _metric_entry(name: str) -> Any:

@@ -11,7 +11,7 @@ from core import codec, options, registry
 from core.catalog import locate, stored
 from core.catalog.fit import fits
 from core.data import Loaded, complete, load_rows, reconcile
-from core.engine import environment, race
+from core.engine import environment, race, serving
 from core.errors import DatasetMismatch, LabelMismatch, RefusedModel, UserError
 from core.metrics.base import resolve_options
 from core.metrics.scoring import statistics
@@ -102,6 +102,7 @@ def _assemble(
     evalset, notes = rows.evalset, list(rows.notes)
     metrics = plan.metrics or task.default_metrics
     plan = replace(plan, dataset=rows.spec, metrics=metrics, options=_options(task, metrics, plan.options))
+    serving.check(plan.protocol)
     if plan.protocol.race:
         race.check(task, registry.metric(metrics[0], task))
         if plan.limits != Limits():

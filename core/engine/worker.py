@@ -2,6 +2,7 @@
 
     {"do": "predict", "rows": [positions] | null}    → Rows…, then Stage("ready"); null: all that are not done
     {"do": "time", "rows": [positions], "calls": n}  → n × Timed, one request of these rows each; or Untimed
+    {"do": "serve", "rate": r, "requests": n, "seed": s}  → Served: n requests that arrive at r per second; or Untimed
     {"do": "end"}                                    → Memory, Done
 
 A job is answered with Loaded. `Failed` may be the answer to anything, and ends the process. Between two commands the
@@ -23,31 +24,47 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import gc
 import json
+import math
 import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from core import codec, options, registry
-from core.engine import environment, latency, screening
-from core.engine.backends import pytorch
+from core.engine import environment, latency, screening, serving
 from core.engine.backends.base import Session
 from core.engine.backends.torch_copy import lowered
 from core.engine.energy import EnergyMeter, counters
-from core.engine.events import Done, Event, Failed, Latency, Loaded, Memory, Note, Rows, Stage, Timed, Untimed, to_json
-from core.engine.memory import LATENCY, QUALITY, SCREENING, MemoryMeter
+from core.engine.events import (
+    Done,
+    Event,
+    Failed,
+    Latency,
+    Loaded,
+    Memory,
+    Note,
+    Rows,
+    Served,
+    Stage,
+    Timed,
+    Untimed,
+    to_json,
+)
+from core.engine.memory import LATENCY, QUALITY, SCREENING, SERVER, MemoryMeter
 from core.engine.quality import QualityPass
-from core.engine.request import Call, Model, Request, call, first_call, requests
+from core.engine.request import Call, Model, Request, call, first_call
+from core.engine.request import requests as row_requests
 from core.errors import AppError, TrialFailed
 from core.metrics.scoring import needs
-from core.records import Failure, TrialSpec
+from core.records import Failure, ServerSeries, TrialSpec
 from core.tasks.base import Context
 
-PRELOAD = ("core.engine.worker", *pytorch.MODULES, "core.engine.warm")
+PRELOAD = ("core.engine.worker", "core.engine.warm")
 """What a fork server imports once, so that a trial starts in hundredths of a second. This module comes first: it sets
 what must stand in the environment before torch is loaded."""
 
@@ -140,14 +157,36 @@ class Worker:
 
     def time(self, request: Request) -> Call:
         """Time one request. Raises TrialFailed, also where it does not fit in memory (`out_of_memory`)."""
-        # What only the quality pass needs goes: nothing else is in memory when the model is timed.
+        self._be_alone()
+        self._memory.begin(LATENCY.format(len(request)), self._session)
+        return call(self._model, [self._job.inputs[position] for position in request])
+
+    def serve(self, rate: float, requests: int, seed: int) -> ServerSeries:
+        """Answer so many requests of one row each, which arrive at `rate` per second, as `core.engine.serving` says.
+
+        Raises TrialFailed, also where a batch does not fit in memory (`out_of_memory`).
+        """
+        self._be_alone()
+        self._memory.begin(SERVER, self._session)
+        protocol, inputs = self._job.spec.protocol, self._job.inputs
+        rows = [inputs[position] for position, *_ in islice(row_requests(len(inputs), 1), requests)]
+        for size in serving.warmup_sizes(protocol.server_max_batch):
+            call(self._model, rows[:size])
+        taken = serving.serve(
+            lambda numbers: call(self._model, [rows[number] for number in numbers]),
+            serving.arrivals(requests, rate, seed),
+            max_batch=protocol.server_max_batch,
+            bound_ns=(protocol.server_p99_ms or math.inf) * 1e6,
+        )
+        return ServerSeries(rate, requests, tuple(taken.latency_ns), tuple(taken.batch_sizes))
+
+    def _be_alone(self) -> None:
+        """Nothing else is in memory when the model is timed, and nothing else is done."""
         self._quality.close()
         if gc.isenabled():
             # A collection in the middle of a request would be charged to the model.
             gc.collect()
             gc.disable()
-        self._memory.begin(LATENCY.format(len(request)), self._session)
-        return call(self._model, [self._job.inputs[position] for position in request])
 
     def end(self) -> None:
         """Say what the trial took."""
@@ -203,7 +242,7 @@ def _time_alone(worker: Worker, job: Job, emit: Callable[[Event], None]) -> None
         emit(Note(busy))
     subject = latency.Subject(timed, worker.first_call_ns)
     for size in job.spec.protocol.latency_batch_sizes:
-        for series in latency.joint([subject], requests(len(job.inputs), size), job.spec.protocol):
+        for series in latency.joint([subject], row_requests(len(job.inputs), size), job.spec.protocol):
             if series is not None:
                 emit(Latency(series))
 
@@ -211,6 +250,11 @@ def _time_alone(worker: Worker, job: Job, emit: Callable[[Event], None]) -> None
 def no_latency(batch_size: int, reason: str) -> str:
     """The note on a batch size that could not be timed."""
     return f"No latency at batch size {batch_size}: {reason}"
+
+
+def no_server(reason: str) -> str:
+    """The note on a server scenario that was not measured to its end."""
+    return f"The server scenario was given up: {reason}"
 
 
 def as_failure(error: Exception) -> Failure:
@@ -240,6 +284,8 @@ def _serve(receive: Callable[[], bytes], send: Callable[[bytes], None]) -> bool:
                     worker.predict(command["rows"])
                 case "time":
                     _time(worker, command["rows"], command["calls"], emit)
+                case "serve":
+                    _serve_rate(worker, command["rate"], command["requests"], command["seed"], emit)
                 case "end":
                     worker.end()
                     return True
@@ -262,6 +308,15 @@ def _time(worker: Worker, rows: Sequence[int], calls: int, emit: Callable[[Event
             emit(Untimed(as_failure(failed)))
             return
         emit(Timed(took.preprocess, took.forward, took.postprocess))
+
+
+def _serve_rate(worker: Worker, rate: float, requests: int, seed: int, emit: Callable[[Event], None]) -> None:
+    try:
+        emit(Served(worker.serve(rate, requests, seed)))
+    except TrialFailed as failed:
+        if failed.kind != "out_of_memory":
+            raise
+        emit(Untimed(as_failure(failed)))
 
 
 def child_main(connection: Connection) -> None:

@@ -18,11 +18,11 @@ from typing import Any, NoReturn
 
 from core import codec
 from core.engine import worker
-from core.engine.events import Done, Event, Failed, Loaded, Stage, Timed, Untimed, from_json
+from core.engine.events import Done, Event, Failed, Loaded, Served, Stage, Timed, Untimed, from_json
 from core.engine.request import Call
 from core.errors import Interrupted, TrialFailed
 from core.jobs.spawn import started
-from core.records import Failure, Protocol
+from core.records import Failure, Protocol, ServerSeries
 
 POLL_SECONDS = 0.25
 MAX_MESSAGE_BYTES = 256 * 10**6
@@ -80,6 +80,17 @@ class LocalWorker:
         match self._command(command, lambda _: None, lambda event: isinstance(event, Timed | Untimed)):
             case Timed(preprocess, forward, postprocess):
                 return Call(preprocess, forward, postprocess)
+            case Untimed(failure):
+                return failure
+            case other:
+                raise AssertionError(other)
+
+    def serve(self, rate: float, requests: int, seed: int) -> ServerSeries | Failure:
+        """Let so many requests arrive at `rate` per second. A Failure where a batch does not fit in memory."""
+        command = {"do": "serve", "rate": rate, "requests": requests, "seed": seed}
+        match self._command(command, lambda _: None, lambda event: isinstance(event, Served | Untimed)):
+            case Served(series):
+                return series
             case Untimed(failure):
                 return failure
             case other:

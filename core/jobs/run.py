@@ -9,14 +9,15 @@ In a race they predict in rounds, and those that are surely worse end between tw
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from core.catalog.fit import fits
-from core.engine import environment, latency
+from core.engine import environment, latency, serving
 from core.engine.request import requests
 from core.jobs.keeper import LEASE_SECONDS, Keeper
 from core.jobs.race import Race
 from core.jobs.trial import OnProgress, Trial
+from core.records import Protocol
 from core.store import Claim, Store
 
 MB = 1_000_000
@@ -115,7 +116,7 @@ def _time_together(trials: Sequence[Trial], *, in_blocks: bool) -> None:
         return
     session = uuid.uuid4().hex[:12]
     protocol, rows = trials[0].claim.spec.protocol, len(trials[0].evalset.ids)
-    busy = environment.busy_percent()
+    busy, speeds = environment.busy_percent(), dict[str, float]()
     for size in protocol.latency_batch_sizes:
         able = [trial for trial in trials if not trial.over]
         subjects = [latency.Subject(trial.time, trial.first_call_ns) for trial in able]
@@ -123,6 +124,10 @@ def _time_together(trials: Sequence[Trial], *, in_blocks: bool) -> None:
         for trial, series in zip(able, found, strict=True):
             if series is not None:
                 trial.keep_times(series)
+                if size == min(protocol.latency_batch_sizes):
+                    speeds[trial.claim.trial] = serving.rows_per_second(series)
+    if protocol.server_p99_ms is not None:
+        _serve_together([trial for trial in trials if trial.claim.trial in speeds], speeds, protocol, session)
     busy = max(busy, environment.busy_percent())
     for trial in trials:
         if in_blocks:
@@ -131,3 +136,17 @@ def _time_together(trials: Sequence[Trial], *, in_blocks: bool) -> None:
         if note := environment.busy_note(busy):
             trial.note(note)
         trial.end({"busy_percent": round(busy, 1)})
+
+
+def _serve_together(
+    trials: Sequence[Trial], rows_per_second: Mapping[str, float], protocol: Protocol, session: str
+) -> None:
+    """Find the highest rate of requests that each of these trials keeps up with; they try one rate each by turns."""
+    for trial in trials:
+        if not trial.over:
+            trial.begin_timing("server")
+    trials = [trial for trial in trials if not trial.over]
+    subjects = [serving.Subject(trial.serve, rows_per_second[trial.claim.trial]) for trial in trials]
+    for trial, rates in zip(trials, serving.joint(subjects, protocol, session=session), strict=True):
+        if rates and not trial.over:
+            trial.keep_served(rates)

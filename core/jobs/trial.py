@@ -15,13 +15,14 @@ from core.catalog import locate, stored
 from core.engine.events import Done, Event, Loaded, Memory, Note, Rows, Stage
 from core.engine.latency import Dropout
 from core.engine.request import Call
-from core.engine.worker import Job, no_latency
+from core.engine.serving import SEED
+from core.engine.worker import Job, no_latency, no_server
 from core.errors import AppError, Interrupted, TrialFailed, UserError
 from core.jobs import stored as stored_job
 from core.jobs.keeper import Keeper
 from core.jobs.local import LocalWorker
 from core.metrics.scoring import statistics
-from core.records import Chunk, EvalSet, Failure, LatencySeries, Stopped, TrialSpec
+from core.records import Chunk, EvalSet, Failure, LatencySeries, ServerSeries, Stopped, TrialSpec
 from core.store import Claim, LeaseLost, Store
 
 
@@ -98,10 +99,10 @@ class Trial:
         with self._step():
             self._live_worker().predict(self._take, rows)
 
-    def begin_timing(self) -> None:
+    def begin_timing(self, stage: str = "latency") -> None:
         """Say that the trial is being timed; it is over where somebody has cancelled it meanwhile."""
         with self._step():
-            self._enter("latency")
+            self._enter(stage)
 
     def time(self, rows: Sequence[int]) -> Call:
         """Time one request of the rows at these positions. Raises Dropout where it cannot be."""
@@ -118,6 +119,23 @@ class Trial:
         """Commit the times of one batch size."""
         with self._step():
             self._store.commit_latency(self.claim.trial, series, runner_id=self._runner)
+            self._report()
+
+    def serve(self, rate: float, requests: int) -> ServerSeries:
+        """Let so many requests arrive at `rate` per second. Raises Dropout where they cannot be answered."""
+        answer: ServerSeries | Failure | None = None
+        with self._step():
+            answer = self._live_worker().serve(rate, requests, SEED)
+        if isinstance(answer, Failure):
+            self.note(no_server(answer.message))
+        if not isinstance(answer, ServerSeries):
+            raise Dropout
+        return answer
+
+    def keep_served(self, rates: Sequence[ServerSeries]) -> None:
+        """Commit the rates of the server scenario."""
+        with self._step():
+            self._store.commit_server(self.claim.trial, rates, runner_id=self._runner)
             self._report()
 
     def note(self, text: str) -> None:

@@ -12,7 +12,17 @@ Every record is frozen and holds only plain values, so it can be written as JSON
 from core.records.models import Candidate, LicenseClass, ModelQuery, ReportedScore, Sort
 from core.records.people import Decision, Review, Selection, Verdict
 from core.records.plans import Limits, Plan, PlanCandidate, Protocol, TrialSpec, Variant
-from core.records.results import Chunk, Failure, FailureKind, LatencySeries, Outcome, RunResult, Status, Stopped
+from core.records.results import (
+    Chunk,
+    Failure,
+    FailureKind,
+    LatencySeries,
+    Outcome,
+    RunResult,
+    ServerSeries,
+    Status,
+    Stopped,
+)
 from core.records.rows import DatasetSpec, EvalSet, Sample, SkippedRow
 
 __all__ = [
@@ -36,6 +46,7 @@ __all__ = [
     "RunResult",
     "Sample",
     "Selection",
+    "ServerSeries",
     "SkippedRow",
     "Sort",
     "Status",

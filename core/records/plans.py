@@ -51,6 +51,10 @@ class Protocol:
     """The difference of the headline metric that does not matter: a race ends when all that are left are this close."""
     race_alpha: float = 0.05
     """How often the best may be stopped."""
+    server_p99_ms: float | None = None
+    """The server scenario (`engine.serving`): the bound on the 99th percentile of its latencies; None: not measured."""
+    server_max_batch: int = 8
+    """Most requests that it answers together."""
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,22 @@ class LatencySeries:
 
 
 @dataclass(frozen=True)
+class ServerSeries:
+    """One rate of the server scenario: requests that arrived by chance (a Poisson process), raw times in that order."""
+
+    rate: float
+    """Requests per second that were due, on average."""
+    requests: int
+    """So many were to be answered. There are fewer times where it was ended early: too many were late already."""
+    latency_ns: tuple[int, ...]
+    """Of each request from the moment it was due to its answer, nanoseconds: waiting for earlier ones is in it."""
+    batch_sizes: tuple[int, ...]
+    """Requests of each batch that ran."""
+    session: str = ""
+    """The joint measurement that it belongs to."""
+
+
+@dataclass(frozen=True)
 class Stopped:
     """Where a trial left the race: it was surely worse than another.
 
@@ -86,7 +102,7 @@ class Outcome:
     spec: TrialSpec
     status: Status
     stage: str = ""
-    """While running: `fetch`, `load`, `quality`, `ready` (waits to be timed with the others), `latency`."""
+    """While running: `fetch`, `load`, `quality`, `ready` (waits to be timed with the others), `latency`, `server`."""
     rows_done: int = 0
     rows_total: int = 0
     candidate: Candidate | None = None
@@ -97,12 +113,15 @@ class Outcome:
     load_seconds: float | None = None
     memory_mb: Mapping[str, float] = field(default_factory=dict)
     """MB of 10^6 bytes over the process's baseline: `model` after loading; most at once while it was `load`ed, in the
-    `quality` pass, while `screening` with a copy, at `latency_b<size>`; `peak`: the most of these without the copy."""
+    `quality` pass, while `screening` with a copy, at `latency_b<size>`, as a `server`; `peak`: the most of these without
+    the copy."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Things a reader must know: batch size lowered, device busy, …"""
     stopped: Stopped | None = None
     """Set where a race ended the trial before the last row. Its status is `done`."""
+    server: tuple[ServerSeries, ...] = ()
+    """The rates of the server scenario, in the order they were tried."""
     started: str | None = None
     finished: str | None = None
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core import codec
-from core.records import Candidate, Chunk, EvalSet, LatencySeries, Plan, SkippedRow, TrialSpec
+from core.records import Candidate, Chunk, EvalSet, LatencySeries, Plan, ServerSeries, SkippedRow, TrialSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,11 +129,16 @@ def without(chunk: Chunk, positions: Collection[int]) -> Chunk:
 
 def latency_series(text: str) -> LatencySeries:
     """The series that `codec.dumps` wrote. Not through the codec, which looks at each of thousands of numbers."""
-    record: dict[str, Any] = json.loads(text)
-    for name, value in record.items():
-        if isinstance(value, list):
-            record[name] = tuple(value)
-    return LatencySeries(**record)
+    return LatencySeries(**_with_tuples(json.loads(text)))
+
+
+def server_series(text: str) -> tuple[ServerSeries, ...]:
+    """The rates that `codec.dumps` wrote as one list; not through the codec either."""
+    return tuple(ServerSeries(**_with_tuples(record)) for record in json.loads(text))
+
+
+def _with_tuples(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
 
 
 def _matrix(values: Any, rows: int) -> NDArray[Any]:

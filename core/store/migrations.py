@@ -20,7 +20,12 @@ def _2_trials_can_leave_a_race(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE trials ADD COLUMN stopped TEXT"))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_2_trials_can_leave_a_race,)
+def _3_trials_can_be_servers(connection: Connection) -> None:
+    columns = "trial VARCHAR NOT NULL PRIMARY KEY REFERENCES trials (id), record TEXT NOT NULL"
+    connection.execute(text(f"CREATE TABLE server ({columns})"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_2_trials_can_leave_a_race, _3_trials_can_be_servers)
 """The first leads from version 1 to 2."""
 
 _LOCK = 7_366_001

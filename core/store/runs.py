@@ -13,11 +13,11 @@ from sqlalchemy import Connection, func, select, update
 
 from core import codec
 from core.errors import UnknownName
-from core.records import Chunk, Failure, LatencySeries, Outcome, Stopped, TrialSpec
+from core.records import Chunk, Failure, LatencySeries, Outcome, ServerSeries, Stopped, TrialSpec
 from core.store import encoding
 from core.store.database import AnyRow, upsert
 from core.store.selections import save_evalset
-from core.store.tables import chunks, evalsets, latency, run_trials, runs, trials
+from core.store.tables import chunks, evalsets, latency, run_trials, runs, server, trials
 from core.store.trials import cancel_all, requeue, timestamp
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def outcomes(connection: Connection, run: str, measured: bool) -> tuple[Outcome,
     of_run = select(run_trials.c.trial).where(run_trials.c.run == run)
     committed = _chunks(connection, of_run) if measured else {}
     series = _latency(connection, of_run) if measured else {}
+    served = _server(connection, of_run) if measured else {}
     query = (
         select(trials)
         .join(run_trials, run_trials.c.trial == trials.c.id)
@@ -82,7 +83,7 @@ def outcomes(connection: Connection, run: str, measured: bool) -> tuple[Outcome,
         .order_by(run_trials.c.position)
     )
     return tuple(
-        _outcome(one, tuple(committed.get(one.id, ())), tuple(series.get(one.id, ())))
+        _outcome(one, tuple(committed.get(one.id, ())), tuple(series.get(one.id, ())), served.get(one.id, ()))
         for one in connection.execute(query)
     )
 
@@ -202,7 +203,9 @@ def _blocked_row(prepared: Prepared, source: str, blocked: Blocked) -> dict[str,
     return {**_queued_row(spec), **ended, "id": name}
 
 
-def _outcome(one: AnyRow, committed: tuple[Chunk, ...], series: tuple[LatencySeries, ...]) -> Outcome:
+def _outcome(
+    one: AnyRow, committed: tuple[Chunk, ...], series: tuple[LatencySeries, ...], served: tuple[ServerSeries, ...]
+) -> Outcome:
     return Outcome(
         trial=one.id,
         spec=encoding.trial_spec(one.spec),
@@ -214,6 +217,7 @@ def _outcome(one: AnyRow, committed: tuple[Chunk, ...], series: tuple[LatencySer
         failure=codec.loads(Failure, one.failure) if one.failure else None,
         chunks=committed,
         latency=series,
+        server=served,
         load_seconds=one.load_seconds,
         memory_mb=json.loads(one.memory_mb),
         environment=json.loads(one.environment),
@@ -236,6 +240,11 @@ def _latency(connection: Connection, of_run: Any) -> dict[str, list[LatencySerie
     for one in connection.execute(select(latency).where(latency.c.trial.in_(of_run)).order_by(latency.c.batch_size)):
         found[one.trial].append(encoding.latency_series(one.record))
     return found
+
+
+def _server(connection: Connection, of_run: Any) -> dict[str, tuple[ServerSeries, ...]]:
+    found = connection.execute(select(server).where(server.c.trial.in_(of_run)))
+    return {one.trial: encoding.server_series(one.record) for one in found}
 
 
 def _info(one: AnyRow, members: list[AnyRow]) -> RunInfo:

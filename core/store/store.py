@@ -7,7 +7,7 @@ used (locked, disk full, not reachable) and UnknownName for an id that is not th
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -24,6 +24,7 @@ from core.records import (
     Review,
     RunResult,
     Selection,
+    ServerSeries,
     Stopped,
 )
 from core.store import encoding, reviews, runners, runs, selections, trials
@@ -202,6 +203,11 @@ class Store:
         """Keep the times of one batch size."""
         with self._database.write() as connection:
             trials.commit_latency(connection, trial, runner_id, series)
+
+    def commit_server(self, trial: str, rates: Sequence[ServerSeries], *, runner_id: str | None = None) -> None:
+        """Keep the rates of the server scenario, in the order they were tried."""
+        with self._database.write() as connection:
+            trials.commit_server(connection, trial, runner_id, rates)
 
     def add_note(self, trial: str, text: str, *, runner_id: str | None = None) -> None:
         """Add what a reader of the results must know."""

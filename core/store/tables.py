@@ -106,6 +106,13 @@ latency = Table(
     Column("record", Text, nullable=False),
 )
 
+server = Table(
+    "server",
+    metadata,
+    Column("trial", ForeignKey("trials.id"), primary_key=True),
+    Column("record", Text, nullable=False),  # JSON: the rates of the server scenario, in the order they were tried
+)
+
 runners = Table(
     "runners",
     metadata,

@@ -11,7 +11,7 @@ two runners never mix their numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +20,10 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from core import codec
 from core.errors import AppError, UnknownName, UserError
-from core.records import Candidate, Chunk, Failure, LatencySeries, Stopped, TrialSpec
+from core.records import Candidate, Chunk, Failure, LatencySeries, ServerSeries, Stopped, TrialSpec
 from core.store import encoding
 from core.store.database import now, upsert
-from core.store.tables import chunks, latency, run_trials, runs, trials
+from core.store.tables import chunks, latency, run_trials, runs, server, trials
 
 MAX_LOSSES = 3
 """A trial whose runner vanished this often without a committed row is likely what killed it."""
@@ -143,6 +143,12 @@ def commit_latency(connection: Connection, trial: str, runner: str | None, serie
     """Keep the times of one batch size in place of those that an interrupted attempt left. Raises LeaseLost."""
     _change(connection, trial, runner)
     upsert(connection, latency, {"trial": trial, "batch_size": series.batch_size, "record": codec.dumps(series)})
+
+
+def commit_server(connection: Connection, trial: str, runner: str | None, rates: Sequence[ServerSeries]) -> None:
+    """Keep the rates of the server scenario in place of those that an interrupted attempt left. Raises LeaseLost."""
+    _change(connection, trial, runner)
+    upsert(connection, server, {"trial": trial, "record": codec.dumps(list(rates))})
 
 
 def add_note(connection: Connection, trial: str, runner: str | None, text: str) -> None:
