@@ -11,9 +11,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core.analysis import latency_ratio
-from core.analysis.raced import raced
 from core.analysis.cost import joules_per_row
 from core.analysis.notes import notes, truncated_rows
+from core.analysis.raced import raced
 from core.analysis.ranking import Ranking, choose
 from core.analysis.summary import Analysis, TrialSummary, analyse
 from core.analysis.timing import LEAST_CALLS

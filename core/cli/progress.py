@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from core import registry
 from core.analysis import wording
 from core.cli.output import progress_console, say
 
@@ -77,10 +78,15 @@ def _now(run: RunResult, names: dict[str, str]) -> str:
     if timed > 1:
         return f"timing {timed} trials together"
     at_work = next((one for one in running if one.stage != "ready"), None)
-    return f"{names[at_work.trial]} · {at_work.stage}" if at_work else run.status
+    left = sum(one.stopped is not None for one in run.outcomes)
+    race = f"race, {left} of {len(run.outcomes)} have left · " if left else ""
+    return f"{race}{names[at_work.trial]} · {at_work.stage}" if at_work else run.status
 
 
 def _ended(outcome: Outcome, name: str, number: int, count: int) -> str:
     if outcome.failure:
         return f"[{number}/{count}] {name}: {outcome.status}, {outcome.failure.kind}: {outcome.failure.message}"
+    if outcome.stopped:
+        metric = registry.metric(outcome.spec.metrics[0], registry.task(outcome.spec.task))
+        return f"[{number}/{count}] {name}: {wording.left_the_race(outcome.stopped, metric.percent)}"
     return f"[{number}/{count}] {name}: {outcome.status}, {outcome.rows_done:,} rows"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from core.analysis.views import LeaderboardRow
+    from core.metrics.base import Metric
     from core.records import RunResult
 
 
@@ -54,6 +55,7 @@ def find_run(name: str) -> RunResult:
 
 def print_ranking(run: RunResult) -> None:
     """The table of trials, best first, what keeps some from being chosen, and the choice in a sentence."""
+    from core.analysis import raced
     from core.analysis.ranking import choose
     from core.analysis.summary import analyse
     from core.analysis.views import leaderboard
@@ -65,9 +67,11 @@ def print_ranking(run: RunResult) -> None:
     columns = ("", "trial", *metrics, "p50", "memory", "parameters", "")
     print_table(columns, [_cells(row, metrics) for row in board], right=range(2, len(columns) - 1))
     for row in board:
-        for remark in _remarks(row):
+        for remark in _remarks(row, analysis.headline):
             console.print(f"{row.name}: {remark}", markup=False)
     console.print(f"\n{ranking.reason}", markup=False)
+    if race := raced.raced(run):
+        console.print(f"race: {raced.in_words(race)}", markup=False)
     console.print(
         f"run {run.id} · {run.status} · {len(run.evalset.ids):,} rows · ★ choice, = tied with the best", markup=False
     )
@@ -77,13 +81,15 @@ def _cells(row: LeaderboardRow, metrics: Sequence[str]) -> tuple[str, ...]:
     mark = "★" if row.winner else "=" if row.tied else ""
     scores = [wording.quality_between(row.scores[name]) if row.rows else wording.NOTHING for name in metrics]
     costs = (wording.milliseconds(row.p50_ms.value), wording.megabytes(row.memory_mb), wording.count(row.parameters))
-    verdict = "over a limit" if row.violations else ""
+    verdict = "left the race" if row.stopped else "over a limit" if row.violations else ""
     return (mark, row.name, *scores, *costs, verdict if row.status == "done" else row.status)
 
 
-def _remarks(row: LeaderboardRow) -> list[str]:
+def _remarks(row: LeaderboardRow, headline: Metric) -> list[str]:
     if row.failure:
         return [" ".join(filter(None, (f"{row.failure.kind}: {row.failure.message}", row.failure.hint)))]
+    if row.stopped:
+        return [wording.left_the_race(row.stopped, headline.percent)]
     return list(row.violations)
 
 

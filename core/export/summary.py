@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from core.analysis import raced
 from core.analysis.answer import shipped
 from core.analysis.ranking import against, choose
 from core.analysis.summary import Analysis, analyse
 from core.analysis.views import LeaderboardRow, QualityLatency, leaderboard, quality_latency
-from core.analysis.wording import NOTHING, limits_in_words
+from core.analysis.wording import NOTHING, left_the_race, limits_in_words
 from core.review import chosen
 
 if TYPE_CHECKING:
@@ -64,10 +65,15 @@ def summarise(run: RunResult, trial: str) -> Summary:
     )
 
 
-def remark(row: LeaderboardRow) -> str:
-    """What stands against a trial: why it failed, or the limits it breaks. Empty where nothing does."""
+def remark(row: LeaderboardRow, metric: Metric) -> str:
+    """What stands against a trial: why it failed, where it left a race, or the limits it breaks. Empty: nothing does.
+
+    `metric` is the headline, which the race was on.
+    """
     if row.failure:
         return f"{row.status}: {row.failure.message}"
+    if row.stopped:
+        return left_the_race(row.stopped, metric.percent)
     return "; ".join(row.violations) if row.status == "done" else row.status
 
 
@@ -77,7 +83,7 @@ def _metric(metric: Metric, signature: str) -> str:
 
 def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     run, dataset = analysis.run, analysis.run.plan.dataset
-    skipped = len(run.evalset.skipped)
+    skipped, race = len(run.evalset.skipped), raced.raced(run)
     unusable = f" ({skipped:,} unusable, not scored)" if skipped else ""
     machine = [str(environment[key]) for key in ("cpu", "gpu") if environment.get(key)]
     versions = [f"{key} {environment[key]}" for key in ("torch", "transformers") if environment.get(key)]
@@ -86,6 +92,7 @@ def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[st
         ("Data", dataset.repo or PurePath(dataset.path or NOTHING).name),
         ("Data revision", dataset.revision or NOTHING),
         ("Rows", f"{len(run.evalset.ids):,}{unusable}"),
+        *([("Race", raced.in_words(race))] if race else []),
         ("Metrics", "; ".join(_metric(metric, analysis.signatures[name]) for name, metric in analysis.metrics.items())),
         ("Limits", "; ".join(limits_in_words(run.plan.limits)) or "none"),
         ("Machine", ", ".join(machine) or NOTHING),
