@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core import settings
+from core import codec, settings
+from core.analysis import wording
 from core.cli.output import print_json, say
 from core.cli.progress import shown
 from core.cli.results import print_ranking
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
+    from core.engine.prepare import Prepared
     from core.records import RunResult
     from core.store import Store
 
@@ -53,9 +56,27 @@ def run_plan(store: Store, path: Path, *, fresh: bool = False) -> RunResult:
     for note in prepared.notes:
         say(f"note: {note}")
     run_id = store.submit(prepared)
+    _say_cost(store, run_id, prepared)
     with shown(store, run_id):
         Runner(store).work(run_id)
     return store.run(run_id)
+
+
+def _say_cost(store: Store, run_id: str, prepared: Prepared) -> None:
+    """What is still to be done, and how long that may take; nothing where all of it was measured before."""
+    from core.engine.estimate import estimate
+
+    run = store.progress(run_id)
+    open_ones = {one.trial for one in run.outcomes if one.status == "queued"}
+    left = replace(prepared, specs=tuple(spec for spec in prepared.specs if codec.identity(spec) in open_ones))
+    if left.specs:
+        before = (one.id for one in store.runs() if one.plan_hash == run.plan_hash and one.id != run_id)
+        known = next((store.run(one).outcomes for one in before), ())
+        cost = estimate(left, known)
+        rows = len(prepared.evalset.ids)
+        between = f"{wording.duration(cost.seconds_low)} to {wording.duration(cost.seconds_high)}"
+        trials = f"{len(left.specs)} trial{'s' if len(left.specs) > 1 else ''}"
+        say(" ".join(filter(None, (f"{trials} on {rows:,} rows: {between}.", cost.basis, cost.race))))
 
 
 def _fresh_repeat(store: Store, plan_hash: str) -> int:

@@ -12,6 +12,7 @@ from core.catalog import stored
 from core.catalog.fit import fits
 from core.engine import environment
 from core.engine.prepare import Prepared
+from core.engine.race import FIRST_ROUND
 from core.records import Candidate, EvalSet, Outcome, Protocol, RunResult, TrialSpec
 
 CHARACTERS_PER_TOKEN = 4
@@ -24,11 +25,12 @@ FLOPS = {"cpu": (1e10, 1e11), "cuda": (5e12, 1e14), "mps": (5e11, 5e12)}
 AVX-512), of one board."""
 SPREAD = (0.8, 1.5)
 """How far a repeat on the same machine may lie from what was measured."""
+RACE = f"The least if the race is decided after its first {FIRST_ROUND} rows, the most if everyone answers every row."
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A range of seconds, and upper bounds of the rest."""
+    """A range of seconds, and upper bounds of the rest. Of a race, all that it may come to."""
 
     seconds_low: float
     seconds_high: float
@@ -38,6 +40,8 @@ class Estimate:
     """Of the largest trial, MB of 10^6 bytes; None where no size is known."""
     basis: str
     """What it rests on, in a sentence."""
+    race: str = ""
+    """Why a race may take the least and why the most, in a sentence; empty where nothing can be saved."""
 
 
 def estimate(prepared: Prepared, known: Sequence[Outcome] = ()) -> Estimate:
@@ -49,25 +53,35 @@ def estimate(prepared: Prepared, known: Sequence[Outcome] = ()) -> Estimate:
     """
     candidates = {(one.source, one.id): one for one in prepared.candidates}
     measured = {_key(outcome.spec): outcome for outcome in known if outcome.status == "done" and outcome.chunks}
-    low = high = 0.0
-    hits = 0
     specs = [spec for spec in prepared.specs if spec.source != stored.SOURCE]
+    rows = len(prepared.evalset.ids)
+    races = sum(bool(spec.race) for spec in specs) > 1 and rows > FIRST_ROUND
+    low = high = 0.0
+    raced: list[float] = []
+    hits = 0
     for spec in specs:
         earlier = measured.get(_key(spec))
         hits += earlier is not None
         candidate = candidates[spec.source, spec.model]
         row = _measured_row(earlier) if earlier else _computed_row(spec, candidate, prepared.evalset)
         loading = registry.backend(spec.variant.backend).load_seconds
-        low += _trial_seconds(spec, row[0], len(prepared.evalset.ids)) + loading[0]
-        high += _trial_seconds(spec, row[1], len(prepared.evalset.ids)) + loading[1]
+        timing = [_latency_seconds(spec.protocol, one, spec.protocol.latency_batch_sizes) for one in row]
+        high += rows * row[1] + timing[1] + loading[1]
+        if races and spec.race:
+            low += FIRST_ROUND * row[0] + loading[0]
+            raced.append(timing[0])
+        else:
+            low += rows * row[0] + timing[0] + loading[0]
     needs = [fits(candidates[spec.source, spec.model], spec.variant, {}).needed_mb for spec in specs]
     fetched = {(spec.source, spec.model) for spec in specs if spec.source == "hub"}
     return Estimate(
-        seconds_low=low,
+        # Whoever stays in the race is timed, and one stays at least.
+        seconds_low=low + min(raced, default=0.0),
         seconds_high=high,
         download_bytes=sum(candidates[key].download_bytes or 0 for key in fetched),
         memory_mb=max((need for need in needs if need is not None), default=None),
         basis=_basis(hits, len(specs)),
+        race=RACE if races else "",
     )
 
 
@@ -136,10 +150,6 @@ def _tokens(evalset: EvalSet) -> float:
     """Tokens of a row, on average."""
     lengths = [sum(len(value) for value in row.values() if isinstance(value, str)) for row in evalset.inputs]
     return sum(min(length / CHARACTERS_PER_TOKEN + 2, LONGEST) for length in lengths) / max(len(lengths), 1)
-
-
-def _trial_seconds(spec: TrialSpec, row_seconds: float, rows: int) -> float:
-    return rows * row_seconds + _latency_seconds(spec.protocol, row_seconds, spec.protocol.latency_batch_sizes)
 
 
 def _latency_seconds(protocol: Protocol, row_seconds: float, sizes: Collection[int]) -> float:

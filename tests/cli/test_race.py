@@ -40,6 +40,8 @@ def stops(document):
 def test_a_race_says_who_left_it_and_what_it_saved(cli, race):
     said = cli("run", race("race.yaml"))
     assert said.code == 0
+    assert "2 trials on 300 rows: " in said.err
+    assert "The least if the race is decided after its first 256 rows" in said.err
     rows = "stopped after 256 rows: surely worse, −"
     assert f"ticket-router-bert-tiny: {rows}" in said.err
     assert f"ticket-router-bert-tiny: {rows}" in said.out

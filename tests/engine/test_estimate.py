@@ -84,5 +84,38 @@ def test_writing_costs_more_than_reading(spec):
     assert writing.seconds_high > reading.seconds_high
 
 
+def test_a_race_takes_the_least_if_its_first_round_decides_it_and_the_most_if_all_rows_are_answered(spec):
+    untimed = replace(QUICK, latency_batch_sizes=())
+    full = prepared(spec, 10_000_000, 10_000_000, protocol=untimed)
+    raced = replace(full, specs=tuple(replace(one, race="of two") for one in full.specs))
+    least, most = estimate(raced), estimate(full)
+    loading = 2 * 1.0
+    assert least.seconds_high == most.seconds_high
+    assert least.seconds_low - loading == pytest.approx((most.seconds_low - loading) * 256 / 1000)
+    assert least.race == (
+        "The least if the race is decided after its first 256 rows, the most if everyone answers every row."
+    )
+    assert most.race == ""
+
+
+def test_of_a_race_one_trial_is_timed_at_least(spec):
+    full = prepared(spec, 10_000_000, 10_000_000, 10_000_000)
+    raced = replace(full, specs=tuple(replace(one, race="of three") for one in full.specs))
+    untimed = replace(
+        raced, specs=tuple(replace(one, protocol=replace(one.protocol, latency_batch_sizes=())) for one in raced.specs)
+    )
+    alone = replace(full, specs=full.specs[:1])
+    alone_untimed = replace(untimed, specs=untimed.specs[:1])
+    timing = estimate(alone).seconds_low - estimate(alone_untimed).seconds_low
+    assert timing > 0
+    assert estimate(raced).seconds_low - estimate(untimed).seconds_low == pytest.approx(timing)
+
+
+@pytest.mark.parametrize(("sizes", "rows"), [((10_000_000,), 1000), ((10_000_000, 10_000_000), 256)])
+def test_a_race_that_cannot_save_anything_is_a_full_run(spec, sizes, rows):
+    full = prepared(spec, *sizes, rows=rows)
+    assert estimate(replace(full, specs=tuple(replace(one, race="all") for one in full.specs))) == estimate(full)
+
+
 def test_nothing_to_run_takes_no_time(spec):
     assert estimate(prepared(spec)).seconds_high == 0

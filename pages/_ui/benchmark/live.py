@@ -69,7 +69,8 @@ def _state(result: RunResult, rows: list[LiveRow]) -> None:
     if failed:
         parts.append(f":red[{failed} failed]")
     if result.status in ("queued", "running"):
-        parts.append(f"about {duration(time_left(rows))} left")
+        most = "at most " if result.plan.protocol.race else ""
+        parts.append(f"{most}about {duration(time_left(rows))} left")
     st.markdown(" · ".join(parts))
     if len(ended) < len(rows):
         st.progress(sum(row.share if row.stoppable else 1.0 for row in rows) / len(rows))

@@ -80,6 +80,8 @@ def _cost(selection: Selection, plan: Plan, rows: Loaded, last_run: str | None) 
     trials = len(prepared.specs)
     st.markdown(f"**{trials} {'trial' if trials == 1 else 'trials'}** on {len(rows.evalset.ids):,} rows")
     st.markdown(f":material/schedule: {duration(cost.seconds_low)} to {duration(cost.seconds_high)}", help=cost.basis)
+    if cost.race:
+        st.caption(cost.race)
     st.markdown(
         f":material/download: {file_size(cost.download_bytes)} to download"
         if cost.download_bytes
