@@ -10,7 +10,7 @@ process waits on its pipe and takes nothing from those that are measured meanwhi
 
 Two ways in: `child_main` for a fork server on this machine, and `python -m core.engine.worker` (a job on the first line
 of stdin, a command on each other, events as lines on stdout) for executors elsewhere. `run_trial` does all of it in the
-calling process.
+calling process, the server scenario left out.
 """
 
 from __future__ import annotations
@@ -307,7 +307,7 @@ def _time(worker: Worker, rows: Sequence[int], calls: int, emit: Callable[[Event
                 raise
             emit(Untimed(as_failure(failed)))
             return
-        emit(Timed(took.preprocess, took.forward, took.postprocess))
+        emit(Timed(took.preprocess, took.forward, took.postprocess, took.device))
 
 
 def _serve_rate(worker: Worker, rate: float, requests: int, seed: int, emit: Callable[[Event], None]) -> None:

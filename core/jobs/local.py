@@ -78,8 +78,8 @@ class LocalWorker:
         """Time one request of these rows. A Failure where it does not fit in memory; the worker goes on."""
         command = {"do": "time", "rows": list(rows), "calls": 1}
         match self._command(command, lambda _: None, lambda event: isinstance(event, Timed | Untimed)):
-            case Timed(preprocess, forward, postprocess):
-                return Call(preprocess, forward, postprocess)
+            case Timed() as took:
+                return Call(took.preprocess_ns, took.forward_ns, took.postprocess_ns, took.device_ns)
             case Untimed(failure):
                 return failure
             case other:

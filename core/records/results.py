@@ -60,6 +60,9 @@ class LatencySeries:
     """The joint measurement that the series belongs to; only series of one session are compared call by call."""
     again_ns: tuple[int, ...] = ()
     """The same requests a second time (A/A), the whole of each; parallel to the calls, empty for all trials but one."""
+    device_ns: tuple[int, ...] = ()
+    """Of each call's forward pass, what the GPU's own clock counted from the model's first command to its last; empty
+    where there is no such clock. Forward times end when the GPU has been waited for, and are what a user waits."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from core.engine import events
-from core.records import Failure, LatencySeries
+from core.records import Failure, LatencySeries, ServerSeries
 
 ALL = [
     events.Stage("load"),
@@ -12,6 +12,7 @@ ALL = [
     events.Timed(1, 2, 3),
     events.Untimed(Failure("out_of_memory", "8 rows do not fit")),
     events.Latency(LatencySeries(8, (1, 2), (3, 4), (5, 6), 99, 10)),
+    events.Served(ServerSeries(12.5, 1000, (7, 8), (2,))),
     events.Memory({"peak": 10.0, "model": 5.5}),
     events.Note("busy"),
     events.Done({"torch": "2", "gpu": None}),

@@ -33,7 +33,8 @@ metrics: [accuracy, f1]
 f1_average: macro
 quality: {batch_size: 32, batch_tokens: 1024, screen: off}
 race: {tolerance: 0.005, alpha: 0.1}
-latency: {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 1m, warmup: 5}
+latency:
+  {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 1m, warmup: 5, server: {p99_ms: 50, max_batch: 4}}
 generation: {max_new_tokens: 20, num_beams: 4}
 timeout: 1h30m
 max_memory_mb: 8000
@@ -76,6 +77,8 @@ def test_every_key_of_the_plan_file_is_read():
             race=True,
             race_tolerance=0.005,
             race_alpha=0.1,
+            server_p99_ms=50.0,
+            server_max_batch=4,
         ),
         limits=Limits(50.0, 2000.0, 150_000_000, None, ("permissive",), {"f1": 0.8}),
     )
@@ -116,7 +119,15 @@ metrics: [accuracy, f1]
 f1_average: macro
 quality: {batch_size: 32, batch_tokens: 1024, screen: 'off'}
 race: {tolerance: 0.005, alpha: 0.1}
-latency: {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 60, warmup: 5}
+
+latency:
+  batch_sizes: [1, 16]
+  min_calls: 50
+  min_seconds: 1
+  max_seconds: 60
+  warmup: 5
+  server: {p99_ms: 50, max_batch: 4}
+
 generation: {max_new_tokens: 20, num_beams: 4}
 timeout: 1h30m
 max_memory_mb: 8000
@@ -157,8 +168,12 @@ race = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"race": st.just(True), "race_tolerance": number, "race_alpha": st.floats(0.001, 0.9)}),
 )
+server = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"server_p99_ms": st.floats(0.01, 1e6), "server_max_batch": st.integers(1, 64)}),
+)
 protocol = st.builds(
-    lambda protocol, race: replace(protocol, **race),
+    lambda protocol, race, server: replace(protocol, **race, **(server if protocol.latency_batch_sizes else {})),
     st.builds(
         Protocol,
         st.integers(1, 512),
@@ -174,6 +189,7 @@ protocol = st.builds(
         st.none() | st.integers(1, 10**6),
     ),
     race,
+    server,
 )
 limits = st.builds(
     Limits,
@@ -248,6 +264,7 @@ def test_the_hash_changes_with_the_content():
         ({"variants": [{"dtyp": "float32"}]}, "Unknown key 'dtyp' in variants[0]", "'dtype'"),
         ({"limits": {"min_f2": 0.8}}, "Unknown key 'min_f2' in limits", "'min_f1'"),
         ({"latency": {"batch_size": [1]}}, "Unknown key 'batch_size' in latency", "'batch_sizes'"),
+        ({"latency": {"server": {"p99": 50}}}, "Unknown key 'p99' in latency.server", "'p99_ms'"),
         ({"task": "text-clasification"}, "'text-clasification'", "'text-classification'"),
         ({"metrics": ["acuracy"]}, "'acuracy'", "'accuracy'"),
         ({"f1_average": "marco"}, "f1_average is 'marco'", "'macro'"),
@@ -288,6 +305,12 @@ def test_a_misspelt_key_or_name_gets_the_right_one(changes, wrong, near):
         ({"quality": {"batch_size": True}}, "found True"),
         ({"latency": {"batch_sizes": [0]}}, "latency.batch_sizes must be a list of whole numbers"),
         ({"latency": {"min_seconds": 40}}, "less than min_seconds"),
+        ({"latency": {"server": {}}}, "latency.server.p99_ms must be a bound in milliseconds; found nothing"),
+        ({"latency": {"server": {"p99_ms": 0}}}, "latency.server.p99_ms must be a bound in milliseconds; found 0"),
+        ({"latency": {"server": {"p99_ms": "fast"}}}, "latency.server.p99_ms must be a number"),
+        ({"latency": {"server": {"p99_ms": 50, "max_batch": 0}}}, "at least 1; found 0"),
+        ({"latency": {"server": {"p99_ms": 9000}}}, "must be kept up for 90 seconds"),
+        ({"latency": {"server": {"p99_ms": 50}, "batch_sizes": []}}, "latency.batch_sizes is empty"),
         ({"timeout": "soon"}, "timeout must be a duration; found 'soon'"),
         ({"timeout": -1}, "found -1"),
         ({"limits": {"params": "many"}}, "limits.params: 'many'"),

@@ -12,8 +12,22 @@ import pytest
 from core import codec
 from core.engine import worker
 from core.engine.energy import Counter
-from core.engine.events import Done, Failed, Latency, Loaded, Memory, Note, Rows, Stage, Timed, from_json
+from core.engine.events import (
+    Done,
+    Failed,
+    Latency,
+    Loaded,
+    Memory,
+    Note,
+    Rows,
+    Served,
+    Stage,
+    Timed,
+    Untimed,
+    from_json,
+)
 from core.engine.worker import Job
+from core.errors import TrialFailed
 from core.records import Variant
 from tests.engine.tiny import LABELS, QUICK
 
@@ -113,7 +127,10 @@ def ask(piped, message):
     """The events that answer a job or a command, up to the one that ends the answer."""
     piped.send_bytes((codec.dumps(message) if isinstance(message, Job) else json.dumps(message)).encode())
     events = []
-    while not (events and (isinstance(events[-1], Loaded | Timed | Done | Failed) or events[-1] == Stage("ready"))):
+    while not (
+        events
+        and (isinstance(events[-1], Loaded | Timed | Untimed | Served | Done | Failed) or events[-1] == Stage("ready"))
+    ):
         events.append(from_json(piped.recv_bytes()))
     return events
 
@@ -134,6 +151,37 @@ def test_a_request_is_timed_as_often_as_is_said(piped, job):
     ask(piped, {"do": "time", "rows": [0], "calls": 3})
     assert [type(from_json(piped.recv_bytes())) for _ in range(2)] == [Timed, Timed]
     assert kinds(ask(piped, {"do": "end"})) == [Memory, Done]
+
+
+def test_requests_that_arrive_by_chance_are_all_answered(piped, job):
+    protocol = replace(QUICK, server_p99_ms=60_000.0, server_max_batch=3)
+    ask(piped, job(protocol=protocol))
+    series = ask(piped, {"do": "serve", "rate": 2000.0, "requests": 120, "seed": 0})[-1].series
+    assert (series.rate, series.requests, len(series.latency_ns)) == (2000.0, 120, 120)
+    assert min(series.latency_ns) > 0
+    assert sum(series.batch_sizes) == 120
+    assert 1 <= min(series.batch_sizes) <= max(series.batch_sizes) == 3
+    memory = ask(piped, {"do": "end"})[0].mb
+    assert memory["server"] > 0
+
+
+def test_a_rate_that_is_surely_lost_is_not_kept_up(piped, job):
+    ask(piped, job(protocol=replace(QUICK, server_p99_ms=0.001)))
+    series = ask(piped, {"do": "serve", "rate": 50.0, "requests": 1000, "seed": 0})[-1].series
+    assert 11 <= len(series.latency_ns) < 30
+
+
+def test_a_batch_that_does_not_fit_is_told_and_the_worker_goes_on(piped, job, monkeypatch):
+    ask(piped, job(protocol=replace(QUICK, server_p99_ms=100.0)))
+
+    def no_room(*_):
+        raise TrialFailed("out_of_memory", "no memory", "")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(worker, "call", no_room)
+        answer = ask(piped, {"do": "serve", "rate": 50.0, "requests": 1000, "seed": 0})[-1]
+    assert isinstance(answer, Untimed)
+    assert ask(piped, {"do": "time", "rows": [0], "calls": 1})[-1].forward_ns > 0
 
 
 def test_a_child_leaves_when_nobody_tells_it_anything_more(piped, job):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from core.engine.events import Done, Event, Loaded, Memory, Note, Rows, Stage, Timed, Untimed, to_json
-from core.records import Failure
+from core.engine.events import Done, Event, Loaded, Memory, Note, Rows, Served, Stage, Timed, Untimed, to_json
+from core.records import Failure, ServerSeries
 
 ANSWER = {"answer": "billing"}
 Send = Callable[[Event], None]
@@ -36,6 +36,7 @@ def serve(
     predict: Callable[[Send], None],
     time_request: Callable[[Send, Sequence[int]], None] = lambda send, _: send(Timed(1000, 2000, 500)),
     on_load: Callable[[dict[str, Any]], None] = lambda _: None,
+    serve_rate: Callable[[Send, float, int], None] = lambda send, rate, requests: send(served(rate, requests)),
 ) -> None:
     """Answer commands as the real worker does, without a model."""
 
@@ -51,10 +52,18 @@ def serve(
             send(Stage("ready"))
         elif command["do"] == "time":
             time_request(send, command["rows"])
+        elif command["do"] == "serve":
+            serve_rate(send, command["rate"], command["requests"])
         else:
             send(Memory({"peak": 2.0, "model": 1.0}))
             send(Done({"cpu": "x"}))
             return
+
+
+def served(rate: float, requests: int) -> Served:
+    """What a model says that answers 900 requests per second within a millisecond, and no more."""
+    answered, took = (requests, 1_000_000) if rate <= 900 else (20, 500_000_000)
+    return Served(ServerSeries(rate, requests, (took,) * answered, (1,) * answered))
 
 
 def two_batches(send: Send) -> None:
@@ -95,6 +104,33 @@ def let_the_tiny_one_die_when_timed(connection: Connection) -> None:
         send(Timed(1, 2, 3))
 
     serve(connection, two_batches, time_request, on_load)
+
+
+def let_the_tiny_one_die_at_the_second_rate(connection: Connection) -> None:
+    models, rates = list[str](), list[float]()
+
+    def serve_rate(send: Send, rate: float, requests: int) -> None:
+        rates.append(rate)
+        if "tiny" in models[0] and len(rates) == 2:
+            os._exit(3)
+        send(served(rate, requests))
+
+    serve(connection, two_batches, on_load=lambda job: models.append(job["spec"]["model"]), serve_rate=serve_rate)
+
+
+def serve_without_room_for_batches(connection: Connection) -> None:
+    rates = list[float]()
+
+    def serve_rate(send: Send, rate: float, requests: int) -> None:
+        rates.append(rate)
+        no_room = Untimed(Failure("out_of_memory", "8 rows do not fit: no memory"))
+        send(no_room if len(rates) == 2 else served(rate, requests))
+
+    serve(connection, two_batches, serve_rate=serve_rate)
+
+
+def serve_for_a_minute(connection: Connection) -> None:
+    serve(connection, two_batches, serve_rate=lambda send, rate, requests: time.sleep(60))
 
 
 def sleep(connection: Connection) -> None:

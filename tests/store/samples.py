@@ -17,6 +17,7 @@ from core.records import (
     Plan,
     PlanCandidate,
     Protocol,
+    ServerSeries,
     SkippedRow,
     TrialSpec,
     Variant,
@@ -101,6 +102,10 @@ def chunk(positions: Sequence[int], answer: str = "positive") -> Chunk:
         seconds=0.5 * len(positions),
         units=10 * len(positions),
     )
+
+
+def rate(per_second: float) -> ServerSeries:
+    return ServerSeries(per_second, 1000, (5_000_000, 7_000_000, 6_000_000), (1, 2), "together")
 
 
 def series(batch_size: int = 1, first: int = 1000) -> LatencySeries:

@@ -70,6 +70,7 @@ def test_a_store_of_the_first_release_keeps_its_trials(url: str) -> None:
     store.close()
     base = Database(url)
     with base.write() as connection:
+        connection.execute(text("DROP TABLE server"))
         connection.execute(text("ALTER TABLE trials DROP COLUMN stopped"))
         connection.execute(text("UPDATE schema_version SET version = 1"))
     base.close()

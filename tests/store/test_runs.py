@@ -12,7 +12,7 @@ from core.errors import UnknownName, UserError
 from core.records import Chunk, Failure, LatencySeries, Outcome, RunResult, Variant
 from core.store import Store, encoding
 from core.store.runs import _status
-from tests.store.samples import chunk, evalset, prepared, series
+from tests.store.samples import chunk, evalset, prepared, rate, series
 
 CPU, HALF = Variant(), Variant(dtype="bfloat16")
 
@@ -51,6 +51,8 @@ def test_everything_measured_comes_back(store: Store) -> None:
     store.commit_latency(claim.trial, series(1))
     store.commit_latency(claim.trial, series(8))
     store.commit_latency(claim.trial, series(1, first=7))
+    store.commit_server(claim.trial, [rate(12.5)])
+    store.commit_server(claim.trial, [rate(50.0), rate(25.0)])
     for note in ("Batch size lowered to 8.", "Busy.", "Busy."):
         store.add_note(claim.trial, note)
     finish(store, claim.trial)
@@ -64,6 +66,7 @@ def test_everything_measured_comes_back(store: Store) -> None:
         assert outcome.chunks[0].statistics[name].dtype == values.dtype
     assert (outcome.chunks[1].seconds, outcome.chunks[1].units) == (1.5, 30)
     assert outcome.latency == (series(1, first=7), series(8))
+    assert outcome.server == (rate(50.0), rate(25.0))
     assert outcome.notes == ("Batch size lowered to 8.", "Busy.")
     assert (outcome.load_seconds, outcome.memory_mb) == (1.5, {"peak": 10.0, "model": 4.0})
     assert outcome.environment == {"cpu": "x", "gpu": None}
@@ -71,7 +74,7 @@ def test_everything_measured_comes_back(store: Store) -> None:
     assert outcome.finished is not None
     assert outcome.started <= outcome.finished
     light = store.progress(run).outcomes[0]
-    assert light == replace(outcome, chunks=(), latency=())
+    assert light == replace(outcome, chunks=(), latency=(), server=())
 
 
 def test_submitting_the_same_plan_again_finds_the_run_and_queues_nothing(store: Store) -> None:
