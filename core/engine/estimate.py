@@ -10,7 +10,7 @@ from math import exp, log, nan, prod, sqrt
 from core import registry
 from core.catalog import stored
 from core.catalog.fit import fits
-from core.engine import environment
+from core.engine import environment, serving
 from core.engine.prepare import Prepared
 from core.engine.race import FIRST_ROUND
 from core.records import Candidate, EvalSet, Outcome, Protocol, RunResult, TrialSpec
@@ -23,6 +23,8 @@ UNKNOWN_PARAMETERS = 110_000_000
 FLOPS = {"cpu": (1e10, 1e11), "cuda": (5e12, 1e14), "mps": (5e11, 5e12)}
 """Slowest and fastest useful floating point operations per second: of one core (measured: 80 GFLOP/s at float32 with
 AVX-512), of one board."""
+SERVER_RATES = 5
+"""Rates that the search of the server scenario keeps up to their end, about; those that are lost end early."""
 SPREAD = (0.8, 1.5)
 """How far a repeat on the same machine may lie from what was measured."""
 RACE = f"The least if the race is decided after its first {FIRST_ROUND} rows, the most if everyone answers every row."
@@ -65,7 +67,7 @@ def estimate(prepared: Prepared, known: Sequence[Outcome] = ()) -> Estimate:
         candidate = candidates[spec.source, spec.model]
         row = _measured_row(earlier) if earlier else _computed_row(spec, candidate, prepared.evalset)
         loading = registry.backend(spec.variant.backend).load_seconds
-        timing = [_latency_seconds(spec.protocol, one, spec.protocol.latency_batch_sizes) for one in row]
+        timing = [_timing_seconds(spec.protocol, one) for one in row]
         high += rows * row[1] + timing[1] + loading[1]
         if races and spec.race:
             low += FIRST_ROUND * row[0] + loading[0]
@@ -121,7 +123,8 @@ def _seconds_left(outcome: Outcome, row_seconds: float) -> float:
     latency = _latency_seconds(outcome.spec.protocol, row_seconds, sizes)
     usual = sqrt(prod(registry.backend(outcome.spec.variant.backend).load_seconds))
     loading = 0.0 if outcome.stage in ("quality", "ready", "latency", "server") else usual
-    return loading + (outcome.rows_total - outcome.rows_done) * row_seconds + latency
+    server = _server_seconds(outcome.spec.protocol, row_seconds)
+    return loading + (outcome.rows_total - outcome.rows_done) * row_seconds + latency + server
 
 
 def _key(spec: TrialSpec) -> tuple[object, ...]:
@@ -152,9 +155,23 @@ def _tokens(evalset: EvalSet) -> float:
     return sum(min(length / CHARACTERS_PER_TOKEN + 2, LONGEST) for length in lengths) / max(len(lengths), 1)
 
 
+def _timing_seconds(protocol: Protocol, row_seconds: float) -> float:
+    return _latency_seconds(protocol, row_seconds, protocol.latency_batch_sizes) + _server_seconds(
+        protocol, row_seconds
+    )
+
+
 def _latency_seconds(protocol: Protocol, row_seconds: float, sizes: Collection[int]) -> float:
     calls = protocol.min_calls + protocol.warmup
     return sum(min(max(calls * size * row_seconds, protocol.min_seconds), 2 * protocol.max_seconds) for size in sizes)
+
+
+def _server_seconds(protocol: Protocol, row_seconds: float) -> float:
+    """A search around the rate of single calls."""
+    if protocol.server_p99_ms is None or not row_seconds > 0:
+        return 0.0
+    rate = max(1 / row_seconds, serving.lowest_rate(protocol))
+    return SERVER_RATES * serving.requests_at(rate, protocol) / rate
 
 
 def _basis(measured: int, trials: int) -> str:

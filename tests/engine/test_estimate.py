@@ -117,5 +117,13 @@ def test_a_race_that_cannot_save_anything_is_a_full_run(spec, sizes, rows):
     assert estimate(replace(full, specs=tuple(replace(one, race="all") for one in full.specs))) == estimate(full)
 
 
+def test_the_server_scenario_is_in_the_estimate(spec):
+    without = estimate(prepared(spec, 10_000_000))
+    served = replace(QUICK, server_p99_ms=100.0, max_seconds=30.0)
+    within = estimate(prepared(spec, 10_000_000, protocol=served))
+    assert within.seconds_low - without.seconds_low >= 5 * 0.1
+    assert within.seconds_high - without.seconds_high <= 5 * 30 + 60
+
+
 def test_nothing_to_run_takes_no_time(spec):
     assert estimate(prepared(spec)).seconds_high == 0
