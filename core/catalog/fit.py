@@ -11,7 +11,7 @@ from core.errors import UserError
 from core.records import Candidate, Variant
 
 BYTES_PER_PARAMETER = {
-    **{"float32": 4.0, "bfloat16": 2.0, "float16": 2.0},
+    **{"float32": 4.0, "tf32": 4.0, "bfloat16": 2.0, "float16": 2.0},
     **{"int8": 1.0, "int8-weight-only": 1.0, "int4": 0.5, "nf4": 0.5},
 }
 

@@ -6,15 +6,14 @@ read RAPL (CVE-2020-8694); `chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj
 
 from __future__ import annotations
 
-import ctypes
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from core.engine import nvml
+
 POWERCAP = Path("/sys/class/powercap")
-_NVML = "libnvidia-ml.so.1"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class EnergyMeter:
 
 def counters(device: str) -> list[Counter]:
     """What can be counted for a model on this device: the processors always, and on `cuda` the GPU as well."""
-    return [*rapl(), *(nvml() if device == "cuda" else [])]
+    return [*rapl(), *(gpu() if device == "cuda" else [])]
 
 
 def rapl(root: Path = POWERCAP) -> list[Counter]:
@@ -96,41 +95,10 @@ def _joules(file: Path) -> float:
     return int(file.read_text()) / 1e6
 
 
-def nvml() -> list[Counter]:
-    """The GPU, where it is clear which one models run on: the only one, or the only one in CUDA_VISIBLE_DEVICES.
-
-    The driver brings the library, so that nothing needs to be installed. Boards since Volta count their energy
-    (`nvmlDeviceGetTotalEnergyConsumption`: millijoules since the driver was loaded).
-    """
-    try:
-        library = ctypes.CDLL(_NVML)
-    except OSError:
-        return []
-    handle = _gpu(library)
-    if handle is None:
-        return []
-
-    def read() -> float:
-        millijoules = ctypes.c_ulonglong()
-        if library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules)):
-            raise OSError("the GPU does not tell its energy")
-        return millijoules.value / 1000
-
-    return [Counter("NVML", read)]
-
-
-def _gpu(library: ctypes.CDLL) -> ctypes.c_void_p | None:
-    """NVML's handle of the one GPU; every function of the library returns 0 where it went well."""
-    if library.nvmlInit_v2():
-        return None
-    count, handle = ctypes.c_uint(), ctypes.c_void_p()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").strip()
-    if visible.startswith("GPU-") and "," not in visible:
-        failed = library.nvmlDeviceGetHandleByUUID(visible.encode(), ctypes.byref(handle))
-    else:
-        failed = library.nvmlDeviceGetCount_v2(ctypes.byref(count)) or count.value != 1
-        failed = failed or library.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(handle))
-    return None if failed else handle
+def gpu() -> list[Counter]:
+    """The GPU that models run on, where it is clear which one that is (`nvml.board`)."""
+    board = nvml.board()
+    return [] if board is None else [Counter("NVML", board.joules)]
 
 
 def _reading(counter: Counter) -> float | None:

@@ -11,6 +11,7 @@ from core.engine.backends.base import Session
 from core.engine.budget import Budget
 from core.errors import TrialFailed
 from core.tasks.base import Answered, Context, Piece
+from core.tasks.finite import not_finite
 
 Place = tuple[int, int]
 """A piece: the position of its row, and which of the row's pieces it is."""
@@ -56,10 +57,11 @@ class Passage:
         def length(place: Place) -> int:
             return piece(place).length
 
-        def run(batch: list[Place]) -> float:
+        def run(batch: list[Place], ahead: Sequence[Place] = ()) -> float:
             nonlocal spent
             started = self.clock()
-            outputs = self.session.forward([piece(place) for place in batch], self.context)
+            now, then = [piece(place) for place in batch], [piece(place) for place in ahead]
+            outputs = self.session.forward(now, self.context, then)
             seconds = self.clock() - started
             spent += seconds
             complete = self._taken(batch, outputs, unfinished)
@@ -71,7 +73,7 @@ class Passage:
         while queue:
             batch = queue.popleft()
             try:
-                run(batch)
+                run(batch, queue[0] if queue else ())
             except TrialFailed as failed:
                 if failed.kind != "out_of_memory" or len(batch) == 1:
                     raise
@@ -112,8 +114,4 @@ def _check_finite(output: Any) -> None:
     import numpy as np
 
     if isinstance(output, np.ndarray | float) and not np.isfinite(output).all():
-        raise TrialFailed(
-            "unsupported",
-            "The model gave outputs that are not finite numbers.",
-            "Low precision can overflow: try bfloat16 or float32. At float32 the weights themselves are broken.",
-        )
+        raise not_finite()

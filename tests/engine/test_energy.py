@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from core.engine.energy import Counter, EnergyMeter, counters, nvml, rapl
+from core.engine.energy import Counter, EnergyMeter, counters, gpu, rapl
 
 
 class Zone:
@@ -131,13 +131,13 @@ class Driver:
 def test_the_gpu_is_counted_where_it_is_clear_which(monkeypatch, driver, visible, joules):
     monkeypatch.setattr("ctypes.CDLL", lambda name: driver)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    meter = EnergyMeter(nvml())
+    meter = EnergyMeter(gpu())
     assert bool(meter.sources) == (joules is not None)
     if joules is not None:
         driver.millijoules = tuple(one + 1_500 for one in driver.millijoules)
         meter.sample()
         assert meter.joules == 1.5
-        assert nvml()[0].read() == joules + 1.5
+        assert gpu()[0].read() == joules + 1.5
 
 
 def test_asking_this_machine_breaks_nothing():

@@ -39,7 +39,7 @@ class Model:
             Piece({}, length, length) for start in range(0, words, step) if (length := min(step, words - start))
         )
 
-    def forward(self, pieces, context):
+    def forward(self, pieces, context, ahead=()):
         width = max(piece.length for piece in pieces)
         if len(pieces) * width > self.room:
             raise TrialFailed("out_of_memory", "full")

@@ -60,7 +60,7 @@ class Session:
     def __init__(self, model, name, logits, seconds):
         self.model, self.name, self.logits, self.seconds = model, name, logits, seconds
 
-    def forward(self, pieces, context):
+    def forward(self, pieces, context, ahead=()):
         rows = [piece.inputs["row"] for piece in pieces]
         self.model.ran[self.name] += rows
         self.model.now += self.seconds * len(rows)

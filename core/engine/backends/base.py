@@ -22,9 +22,15 @@ class Session(Protocol):
     """What only the runtime knows: `threads`, `attention`, the GPU it took."""
     prepare_seconds: float
     """The part of loading that exported or compiled: an application pays it once, ahead of time."""
+    device_ns: int | None
+    """Of the last `forward`, what a GPU's own clock counted from the model's first command to its last: waiting for
+    Python to give the next command is in it, padding and the copy to the GPU are not. None where there is no such clock.
+    """
 
-    def forward(self, batch: Sequence[Piece], context: Context) -> Sequence[Any]:
+    def forward(self, batch: Sequence[Piece], context: Context, ahead: Sequence[Piece] = ()) -> Sequence[Any]:
         """Pad, move to the device, run. Returns what the task's `forward` returns; the device is synchronised.
+
+        `ahead` is the batch that comes next, where that is known: on a GPU it is padded and copied while this one runs.
 
         Raises TrialFailed (kind `out_of_memory`); a smaller batch may be tried after that.
         """

@@ -1,4 +1,4 @@
-"""PyTorch through transformers' Auto classes: CPU, CUDA and Apple GPUs; float32, bfloat16 and float16."""
+"""PyTorch through transformers' Auto classes: CPU, CUDA and Apple GPUs; float32, bfloat16, float16; tf32 on CUDA."""
 
 # ruff: noqa: D102 - Backend and Session in `base` say what the methods do
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from core.engine import environment
 from core.engine.backends.base import Backend, obstacle
+from core.engine.backends.torch_ahead import Ahead
 from core.engine.backends.torch_devices import TorchDevice, open_device
 from core.engine.backends.torch_loading import (
     is_out_of_memory,
@@ -42,7 +43,7 @@ class PyTorch:
     name = "torch"
     title = "PyTorch"
     devices: tuple[str, ...] = ("cpu", "cuda", "mps")
-    dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16")
+    dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16", "tf32")
     quantizations: tuple[str | None, ...] = (None,)
     packages: tuple[str, ...] = ()
     load_seconds = (1.0, 10.0)
@@ -84,17 +85,22 @@ class TorchSession:
             **(facts or {}),
         }
         self.prepare_seconds = 0.0
+        self.device_ns: int | None = None
         self.task = task
         self.device = device
+        self._ahead: Ahead | None = None
 
-    def forward(self, batch: Sequence[Piece], context: Context) -> Sequence[Any]:
+    def forward(self, batch: Sequence[Piece], context: Context, ahead: Sequence[Piece] = ()) -> Sequence[Any]:
         import torch
 
         try:
-            tensors = self._on_device(self.task.collate(self.processor, batch))
+            tensors = self._copied(batch, ahead)
+            began = self.device.mark()
             with torch.inference_mode():
                 outputs = self.task.forward(self.model, self.processor, tensors, context)
+            ended = self.device.mark()
             self.device.synchronize()
+            self.device_ns = self.device.nanoseconds(began, ended)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -102,6 +108,8 @@ class TorchSession:
         else:
             return outputs
         # Outside of the handler: the traceback would keep the tensors of the failed pass alive.
+        if self._ahead is not None:
+            self._ahead.drop()
         self.device.empty_cache()
         raise TrialFailed(
             "out_of_memory",
@@ -109,14 +117,26 @@ class TorchSession:
             "Use a smaller batch, a smaller model, or bfloat16.",
         )
 
-    def _on_device(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """The batch on the model's device; what is not a whole number takes the model's precision."""
+    def _copied(self, batch: Sequence[Piece], ahead: Sequence[Piece]) -> Mapping[str, Any]:
+        """The batch on the model's device; from here on the one after it is prepared, where that costs no time."""
+        if self._ahead is None and ahead:
+            self._ahead = self.device.ahead()
+        tensors = self._ahead.take(batch) if self._ahead is not None else None
+        if self._ahead is not None and ahead:
+            self._ahead.begin(ahead, lambda: self._padded(ahead))
+        if tensors is not None:
+            return tensors
+        return {
+            name: value.to(self.device.name) if hasattr(value, "to") else value
+            for name, value in self._padded(batch).items()
+        }
+
+    def _padded(self, batch: Sequence[Piece]) -> dict[str, Any]:
+        """Tensors on the CPU; what is not a whole number takes the model's precision."""
         dtype = self.model.dtype
         return {
-            name: value.to(self.device.name, dtype if value.is_floating_point() else value.dtype)
-            if hasattr(value, "to")
-            else value
-            for name, value in batch.items()
+            name: value.to(dtype) if hasattr(value, "to") and value.is_floating_point() else value
+            for name, value in self.task.collate(self.processor, batch).items()
         }
 
     def prepared(self, seconds: float) -> TorchSession:
@@ -155,6 +175,8 @@ def torch_obstacle(backend: Backend, variant: Variant) -> str | None:
         return found
     if variant.device == "cuda" and build.endswith("+cpu"):
         return f"This machine has a GPU, but the installed torch {build} is built for the CPU only."
+    if variant.dtype == "tf32" and variant.device != "cuda":
+        return f"tf32 is how NVIDIA's GPUs multiply float32 faster: it needs the device 'cuda', not {variant.device!r}."
     return None
 
 
@@ -192,6 +214,7 @@ def prepare(backend: Backend, folder: Path, variant: Variant) -> TorchDevice:
         raise TrialFailed("unsupported", f"torch {torch.__version__} cannot use the {variant.device} device here.")
     torch.set_num_threads(variant.threads or environment.cores())
     device = open_device(variant.device)
+    device.use(variant.dtype)
     device.reset_peak()
     return device
 

@@ -14,6 +14,9 @@ from core.engine.backends.torch_devices import TorchDevice
 from core.errors import TrialFailed
 from core.tasks.base import Task
 
+STORED_AS = {"tf32": "float32"}
+"""A way to multiply is no way to store: dtype of a variant → dtype of its weights."""
+
 
 def preflight(folder: Path) -> None:
     """Look at a checkpoint before any library does. Raises TrialFailed, naming the rule that it breaks."""
@@ -81,7 +84,7 @@ def load_model(folder: Path, task: Task, dtype: str, device: TorchDevice, **sett
     Args:
         folder: The checkpoint.
         task: Decides the class.
-        dtype: Name of a torch dtype.
+        dtype: Name of a torch dtype, or `tf32`.
         device: Where it goes.
         settings: Further arguments of `from_pretrained`.
 
@@ -92,7 +95,7 @@ def load_model(folder: Path, task: Task, dtype: str, device: TorchDevice, **sett
 
     model, report = _model_class(folder, task).from_pretrained(
         folder,
-        dtype=getattr(torch, dtype),
+        dtype=getattr(torch, STORED_AS.get(dtype, dtype)),
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
