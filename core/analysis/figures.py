@@ -25,7 +25,7 @@ from core.analysis.wording import (
     points,
     quality,
     quality_between,
-    three_digits,
+    rate,
 )
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ _NO_PAIR = "A second finished trial is needed for a comparison."
 def quality_latency(view: QualityLatency) -> go.Figure:
     """Quality against latency: the front as a thin line, limits as lines, names where there is room for them."""
     if not view.points:
-        return _empty("No finished trial has both a score and a latency yet.")
-    fig = _figure(440)
+        return drawing.empty("No finished trial has both a score and a latency yet.")
+    fig = drawing.blank(440)
     x_range = drawing.log_range([point.latency for point in view.points], view.latency_limit)
     y_range = drawing.linear_range([point.quality for point in view.points], view.quality_limit)
     _limits(fig, view, x_range, y_range)
@@ -79,7 +79,7 @@ def quality_latency(view: QualityLatency) -> go.Figure:
 def latency_distribution(curves: Sequence[LatencyCurve]) -> go.Figure:
     """Every call as a dot, one line per trial, with the median and p95 marked."""
     if not curves:
-        return _empty(_NO_LATENCY)
+        return drawing.empty(_NO_LATENCY)
     fig = _rows_figure([curve.name for curve in curves])
     generator = np.random.default_rng(0)
     for y, curve in enumerate(curves):
@@ -100,17 +100,17 @@ def latency_distribution(curves: Sequence[LatencyCurve]) -> go.Figure:
 def stages(rows: Sequence[StageRow]) -> go.Figure:
     """Where the time of a call goes, as bars; the stages are named in their colours above."""
     if not rows:
-        return _empty(_NO_LATENCY)
+        return drawing.empty(_NO_LATENCY)
     parts = (("preprocess", ORANGE, "tokenise"), ("forward", BLUE, "forward"), ("postprocess", PINK, "postprocess"))
     fig = _rows_figure([row.name for row in rows])
     for stage, colour, word in parts:
         values = [getattr(row, stage) for row in rows]
         shares = [getattr(row, stage) / (row.preprocess + row.forward + row.postprocess) for row in rows]
         hover = [
-            [safe(row.name), milliseconds(value), f"{share:.1%}"]
+            [safe(row.name), milliseconds(value), f"{share:.1%}", _on_gpu(row) if stage == "forward" else ""]
             for row, value, share in zip(rows, values, shares, strict=True)
         ]
-        text = f"<b>%{{customdata[0]}}</b><br>{word} %{{customdata[1]}}, %{{customdata[2]}}<extra></extra>"
+        text = f"<b>%{{customdata[0]}}</b><br>{word} %{{customdata[1]}}, %{{customdata[2]}}%{{customdata[3]}}<extra></extra>"
         _add_bars(fig, values, [colour] * len(rows), customdata=hover, hovertemplate=text)
     _say_above(fig, drawing.key((word, colour) for _, colour, word in parts))
     fig.update_layout(barmode="stack")
@@ -118,14 +118,18 @@ def stages(rows: Sequence[StageRow]) -> go.Figure:
     return fig
 
 
+def _on_gpu(row: StageRow) -> str:
+    return "" if math.isnan(row.device) else f"<br>by the GPU's own clock {milliseconds(row.device)}"
+
+
 def batch_sweep(lines: Sequence[SweepLine]) -> go.Figure:
     """Rows per second over the batch size, names at the end of the lines."""
     if not lines:
-        return _empty(_NO_LATENCY)
+        return drawing.empty(_NO_LATENCY)
     lines = [line for line in lines if len(line.batch_sizes) > 1]
     if not lines:
-        return _empty("Latency was measured at one batch size only; ask for more on the Benchmark page.")
-    fig = _figure(400)
+        return drawing.empty("Latency was measured at one batch size only; ask for more on the Benchmark page.")
+    fig = drawing.blank(400)
     rates = np.log10([rate for line in lines for rate in line.rows_per_second])
     y_range = (float(rates.min()) - 0.08, float(rates.max()) + 0.08)
     all_named = len(lines) <= 18
@@ -157,7 +161,7 @@ def batch_sweep(lines: Sequence[SweepLine]) -> go.Figure:
 def memory(rows: Sequence[MemoryRow]) -> go.Figure:
     """The most memory of each phase as bars, the phases named in their colours above."""
     if not rows:
-        return _empty("No memory was measured yet.")
+        return drawing.empty("No memory was measured yet.")
     names = list(dict.fromkeys(phase for row in rows for phase in row.phases))
     fig = _rows_figure([row.name for row in rows], row_height=16 + 12 * len(names))
     parts = list(zip(names, drawing.colours(len(names)), strict=True))
@@ -176,7 +180,7 @@ def devices(rows: Sequence[DeviceRow]) -> go.Figure:
     """Median latency of the same model on each device, joined by a line."""
     rows = [row for row in rows if not any(math.isnan(cell.p50_ms.value) for cell in row.cells.values())]
     if not rows:
-        return _empty("No model has finished on two devices at the same precision.")
+        return drawing.empty("No model has finished on two devices at the same precision.")
     fig = _rows_figure([f"{row.model} · {row.dtype}" for row in rows], row_height=46)
     colours = {"cpu": BLUE, "cuda": GREEN, "mps": ORANGE}
     for y, row in enumerate(rows):
@@ -193,7 +197,7 @@ def devices(rows: Sequence[DeviceRow]) -> go.Figure:
                 marker={"color": colour, "size": 12, "line": {"width": 0}},
                 error_x=drawing.error_bars([cell.p50_ms], colour),
                 hovertemplate=f"{bold(row.model)} on {device_name(device)}<br>median "
-                f"{milliseconds(cell.p50_ms.value)}, {three_digits(cell.rows_per_second)} rows/s<extra></extra>",
+                f"{milliseconds(cell.p50_ms.value)}, {rate(cell.rows_per_second, cell.screened)} rows/s<extra></extra>",
             )
     x_range = drawing.log_range([cell.p50_ms for row in rows for cell in row.cells.values()])
     _log_x(fig, "median time of one call (ms, log scale)", x_range)
@@ -216,7 +220,7 @@ def confusion(matrix: Confusion) -> go.Figure:
 def forest(rows: Sequence[ForestRow], baseline: str, metric: Metric) -> go.Figure:
     """Each trial minus the baseline, with intervals; grey where chance may explain it."""
     if not rows:
-        return _empty(_NO_PAIR)
+        return drawing.empty(_NO_PAIR)
     fig = _rows_figure([row.name for row in rows])
     scale, unit = drawing.difference_scale(metric)
     fig.add_vline(x=0, line={"color": GREY, "width": 1})
@@ -242,7 +246,7 @@ def forest(rows: Sequence[ForestRow], baseline: str, metric: Metric) -> go.Figur
 def differences(view: Differences, metric: Metric) -> go.Figure:
     """All pairs: the line's trial minus the column's; no colour where chance may explain it."""
     if len(view.trials) < 2:
-        return _empty(_NO_PAIR)
+        return drawing.empty(_NO_PAIR)
     sign = 1 if metric.higher_is_better else -1
     coloured = np.where(view.p_holm < 0.05, view.difference * sign, 0.0)
     reach = float(np.abs(view.difference).max()) or 1.0
@@ -260,38 +264,9 @@ def differences(view: Differences, metric: Metric) -> go.Figure:
     return fig
 
 
-def _figure(height: int) -> go.Figure:
-    """An empty plot in the house look."""
-    import plotly.graph_objects as go
-
-    fig = go.Figure()
-    fig.update_layout(
-        height=height,
-        showlegend=False,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 8, "r": 16, "t": 28, "b": 8},
-        hoverlabel={"align": "left"},
-        hovermode="closest",
-    )
-    axis = {"gridcolor": FAINT, "zeroline": False, "automargin": True, "title": {"standoff": 10}}
-    fig.update_xaxes(**axis)
-    fig.update_yaxes(**axis)
-    return fig
-
-
-def _empty(message: str) -> go.Figure:
-    """What is shown where there is nothing to draw: the reason, not bare axes."""
-    fig = _figure(160)
-    fig.add_annotation(text=message, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, font={"color": GREY})
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    return fig
-
-
 def _rows_figure(names: Sequence[str], row_height: int = 30) -> go.Figure:
     """A plot with one named line per trial, the first on top."""
-    fig = _figure(100 + row_height * len(names))
+    fig = drawing.blank(100 + row_height * len(names))
     bounds = (len(names) - 0.4, -0.6)
     fig.update_yaxes(tickvals=list(range(len(names))), ticktext=_ticks(names, 40), range=bounds, showgrid=False)
     return fig
@@ -301,7 +276,7 @@ def _heatmap(
     z: Any, colours: list[Any], bounds: Range, texts: list[list[str]], lines: Sequence[str], hover: Any, hover_text: str
 ) -> go.Figure:
     """A matrix with its first line on top; numbers in the cells while they can be read."""
-    fig = _figure(max(220, min(900, 36 * len(lines))) + 110)
+    fig = drawing.blank(max(220, min(900, 36 * len(lines))) + 110)
     template = f"{hover_text}<extra></extra>"
     fig.add_heatmap(z=z, colorscale=colours, zmin=bounds[0], zmax=bounds[1], customdata=hover, hovertemplate=template)
     fig.update_traces(showscale=False, xgap=2, ygap=2)

@@ -47,6 +47,8 @@ class LiveRow:
     rows_done: int
     rows_total: int
     rows_per_second: float
+    screened: str | None
+    """As in `Throughput`; known at the end of the trial."""
     seconds_left: float
     """About; 0 once it has ended."""
     score: Interval
@@ -88,6 +90,7 @@ def live(run: RunResult) -> list[LiveRow]:
             rows_done=outcome.rows_done,
             rows_total=outcome.rows_total,
             rows_per_second=throughput(outcome.chunks).rows_per_second,
+            screened=outcome.environment.get("screened"),
             seconds_left=left[outcome.trial],
             score=_score(outcome, metric, run.evalset.labels, options),
             memory_mb=float(outcome.memory_mb.get("peak", math.nan)),

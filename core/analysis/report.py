@@ -121,6 +121,8 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
             "tokens_per_second": _number(trial.speed.units_per_second) if analysis.task.unit == "token" else None,
             "unit": analysis.task.unit,
             "units_per_second": _number(trial.speed.units_per_second),
+            "screened": trial.speed.screened,
+            "rechecked": _number(trial.speed.rechecked),
             "real_time_factor": _number(trial.speed.real_time_factor) if analysis.task.unit == AUDIO_SECOND else None,
         },
         "memory_mb": {"peak": None, "model": None} | {name: _number(mb) for name, mb in outcome.memory_mb.items()},
@@ -151,7 +153,11 @@ def _latency(latency: Latency) -> dict[str, Any]:
         numbers[f"p{percentile}_low"] = _number(found.low if found else None)
         numbers[f"p{percentile}_high"] = _number(found.high if found else None)
     stages = {stage: _number(mean) for stage, mean in latency.stages.items()}
-    return numbers | {"first_call": _number(latency.first_call), "stages": stages}
+    return numbers | {
+        "first_call": _number(latency.first_call),
+        "stages": stages,
+        "forward_on_gpu": _number(latency.device),
+    }
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _summarise(
         statistics=statistics,
         scores=dict.fromkeys(metrics, UNDEFINED) | _scores(statistics, metrics, options, evalset.labels),
         latency={latency.batch_size: latency for latency in map(from_series, series) if latency},
-        speed=throughput(outcome.chunks),
+        speed=throughput(outcome.chunks, outcome.environment),
     )
 
 

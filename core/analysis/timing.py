@@ -8,16 +8,17 @@ calls as independent, so slow drift of the machine is not in it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.analysis.intervals import CONFIDENCE, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,6 +43,8 @@ class Latency:
     first_call: float
     values: NDArray[np.float64]
     """Every call, in order, shape (calls,)."""
+    device: float = float("nan")
+    """Mean of what the GPU's own clock counted of the forward pass; NaN where there is no such clock."""
 
     @property
     def median(self) -> Interval:
@@ -73,6 +76,7 @@ def from_series(series: LatencySeries) -> Latency | None:
         stages=dict(zip(STAGES, stages.mean(axis=1).tolist(), strict=True)),
         first_call=series.first_call_ns / 1e6,
         values=values,
+        device=float(np.mean(series.device_ns)) / 1e6 if series.device_ns else float("nan"),
     )
 
 
@@ -107,6 +111,10 @@ class Throughput:
     rows_per_second: float
     units_per_second: float
     """Of what the task counts (`Task.unit`)."""
+    screened: str | None = None
+    """Precision of the copy that answered first (`engine.screening`), e.g. `bfloat16`: the speed is of both."""
+    rechecked: float = math.nan
+    """Share of the screened rows that ran a second time; NaN where none was screened."""
 
     @property
     def real_time_factor(self) -> float:
@@ -114,10 +122,16 @@ class Throughput:
         return 1 / self.units_per_second if self.units_per_second else float("nan")
 
 
-def throughput(chunks: Sequence[Chunk]) -> Throughput:
-    """Rows and units per second of the forward passes of these chunks."""
-    seconds = sum(chunk.seconds for chunk in chunks)
+def throughput(chunks: Sequence[Chunk], facts: Mapping[str, Any] | None = None) -> Throughput:
+    """Rows and units per second of the forward passes of these chunks.
+
+    Args:
+        chunks: Of one trial.
+        facts: `Outcome.environment`, which says whether rows were screened; known at the trial's end.
+    """
+    said, seconds = facts or {}, sum(chunk.seconds for chunk in chunks)
+    how = said.get("screened"), float(said.get("rechecked", math.nan))
     if not seconds:
-        return Throughput(float("nan"), float("nan"))
+        return Throughput(math.nan, math.nan, *how)
     rows = sum(len(chunk.positions) for chunk in chunks)
-    return Throughput(rows / seconds, sum(chunk.units for chunk in chunks) / seconds)
+    return Throughput(rows / seconds, sum(chunk.units for chunk in chunks) / seconds, *how)

@@ -1,7 +1,8 @@
 """What a candidate loses and gains in other runtimes and precisions, beside itself at float32 in PyTorch on the CPU.
 
 Quality is compared on the rows that both answered, one family of comparisons per candidate. Speed is compared request
-by request where the trials were timed together, else by their medians alone.
+by request, where the trials were timed together, and not otherwise: medians of two measurements say more of what else
+the machine did. Rows per second are not compared: a float32 trial may have been screened at bfloat16.
 """
 
 from __future__ import annotations
@@ -36,8 +37,12 @@ class VariantRow:
     difference: Pair | None
     """This one minus the reference; None for the reference, and without rows in common."""
     speed: Interval
-    """How many times faster a request of the smallest batch is answered; an interval where both were timed together."""
+    """How many times faster a request of the smallest batch is answered."""
+    no_speed: str
+    """Why `speed` is not known, in a clause; empty where it is."""
     rows_per_second: float
+    screened: str | None
+    """As in `Throughput`."""
     memory_mb: float
     prepare_seconds: float
     """Exporting or compiling, once and ahead of time; NaN where there is none."""
@@ -87,7 +92,7 @@ def _rows(analysis: Analysis, model: str, reference: TrialSummary, others: list[
     rows = []
     for trial in (reference, *others):
         ratio = paired.get(trial.id)
-        speed = Interval(1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low) if ratio else _unpaired(reference, trial)
+        speed = Interval(1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low) if ratio else UNDEFINED
         failure = trial.outcome.failure
         rows.append(
             VariantRow(
@@ -98,7 +103,9 @@ def _rows(analysis: Analysis, model: str, reference: TrialSummary, others: list[
                 score=trial.scores[analysis.headline.name],
                 difference=pairs.get(trial.id),
                 speed=Interval(1.0, 1.0, 1.0) if trial is reference else speed,
+                no_speed="" if ratio or trial is reference or failure else _not_compared(reference, trial),
                 rows_per_second=trial.speed.rows_per_second,
+                screened=trial.speed.screened,
                 memory_mb=trial.memory(),
                 prepare_seconds=float(trial.outcome.environment.get("prepare_seconds", NAN)),
                 failure=failure.message if failure else None,
@@ -107,13 +114,11 @@ def _rows(analysis: Analysis, model: str, reference: TrialSummary, others: list[
     return rows
 
 
-def _unpaired(reference: TrialSummary, trial: TrialSummary) -> Interval:
-    """The ratio of the medians at the smallest batch that both have, without an interval: nothing pairs their calls."""
-    shared = [size for size in reference.latency if size in trial.latency]
-    if not shared:
-        return UNDEFINED
-    size = shared[0]
-    return Interval(reference.latency[size].median.value / trial.latency[size].median.value, NAN, NAN)
+def _not_compared(reference: TrialSummary, trial: TrialSummary) -> str:
+    timed = [bool(one.latency) for one in (reference, trial)]
+    if all(timed):
+        return "timed at another time than CPU fp32"
+    return "CPU fp32 was not timed" if timed[1] else "not timed"
 
 
 def _name(variant: Variant) -> str:

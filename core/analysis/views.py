@@ -48,6 +48,8 @@ class LeaderboardRow:
     p95_ms: Interval
     rows_per_second: float
     units_per_second: float
+    screened: str | None
+    """As in `Throughput`."""
     memory_mb: float
     load_seconds: float
     parameters: int | None
@@ -87,6 +89,7 @@ def leaderboard(analysis: Analysis, ranking: Ranking) -> list[LeaderboardRow]:
                 p95_ms=(latency and latency.tail(95)) or UNDEFINED,
                 rows_per_second=trial.speed.rows_per_second,
                 units_per_second=trial.speed.units_per_second,
+                screened=trial.speed.screened,
                 memory_mb=trial.memory(),
                 load_seconds=NAN if trial.outcome.load_seconds is None else trial.outcome.load_seconds,
                 parameters=facts.parameters if facts else None,
@@ -192,6 +195,7 @@ class DeviceCell:
     trial: str
     p50_ms: Interval
     rows_per_second: float
+    screened: str | None
     memory_mb: float
     quality: Interval
 
@@ -212,8 +216,10 @@ class DeviceRow:
         return self.cells[slow].p50_ms.value / self.cells[fast].p50_ms.value
 
     def throughput_ratio(self, slow: str = "cpu", fast: str = "cuda") -> float:
-        """How many times more rows per second `fast` gives; NaN where one of the two is missing."""
+        """How many times more rows per second `fast` gives; NaN where one is missing, or only one was screened."""
         if slow not in self.cells or fast not in self.cells:
+            return NAN
+        if self.cells[fast].screened != self.cells[slow].screened:
             return NAN
         return self.cells[fast].rows_per_second / self.cells[slow].rows_per_second
 
@@ -227,6 +233,7 @@ def by_device(analysis: Analysis) -> list[DeviceRow]:
             trial=trial.id,
             p50_ms=latency.median if latency else UNDEFINED,
             rows_per_second=trial.speed.rows_per_second,
+            screened=trial.speed.screened,
             memory_mb=trial.memory(),
             quality=trial.scores[analysis.headline.name],
         )
@@ -278,6 +285,8 @@ class StageRow:
     postprocess: float
     first_call: float
     load_seconds: float
+    device: float = NAN
+    """Of `forward`, by the GPU's own clock; NaN where there is no such clock."""
 
 
 def stages(analysis: Analysis) -> list[StageRow]:
@@ -289,6 +298,7 @@ def stages(analysis: Analysis) -> list[StageRow]:
             **trial.smallest_batch.stages,
             first_call=trial.smallest_batch.first_call,
             load_seconds=NAN if trial.outcome.load_seconds is None else trial.outcome.load_seconds,
+            device=trial.smallest_batch.device,
         )
         for trial in analysis.finished
         if trial.smallest_batch

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from core.records import Limits, Stopped, TrialSpec, Variant
 
 NOTHING = "–"
+SCREENED = "†"
+"""Stands behind what was measured while rows were screened."""
+SCREENING = (
+    f"{SCREENED} Screened: a bf16 copy answered, and fp32 again where it was close. Rows/s, cost in bulk and energy "
+    "are of both together: compare them with those of other screened trials only."
+)
 _DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 _DEVICES = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}
 
@@ -76,6 +82,12 @@ def three_digits(value: float) -> str:
         return "0"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(decimals, 6)}f}".replace("-", "−")
+
+
+def rate(per_second: float, screened: str | None) -> str:
+    """343, and 343 † where rows were screened: then it is the speed of neither precision alone."""
+    shown = three_digits(per_second)
+    return f"{shown} {SCREENED}" if screened and math.isfinite(per_second) else shown
 
 
 def milliseconds(value: float) -> str:

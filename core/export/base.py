@@ -54,6 +54,7 @@ def fill(template: str, **values: Any) -> bytes:
         "quality": wording.quality,
         "span": _span,
         "three_digits": wording.three_digits,
+        "rate": wording.rate,
         "megabytes": wording.megabytes,
     }
     return environment.get_template(template).render(**values).encode()

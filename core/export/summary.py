@@ -11,7 +11,7 @@ from core.analysis.answer import shipped
 from core.analysis.ranking import against, choose
 from core.analysis.summary import Analysis, analyse
 from core.analysis.views import LeaderboardRow, QualityLatency, leaderboard, quality_latency
-from core.analysis.wording import NOTHING, left_the_race, limits_in_words
+from core.analysis.wording import NOTHING, SCREENED, SCREENING, left_the_race, limits_in_words
 from core.review import chosen
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _metric(metric: Metric, signature: str) -> str:
 def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     run, dataset = analysis.run, analysis.run.plan.dataset
     skipped, race = len(run.evalset.skipped), raced.raced(run)
+    screened = any(trial.speed.screened for trial in analysis.trials)
     unusable = f" ({skipped:,} unusable, not scored)" if skipped else ""
     machine = [str(environment[key]) for key in ("cpu", "gpu") if environment.get(key)]
     versions = [f"{key} {environment[key]}" for key in ("torch", "transformers") if environment.get(key)]
@@ -93,6 +94,7 @@ def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[st
         ("Data revision", dataset.revision or NOTHING),
         ("Rows", f"{len(run.evalset.ids):,}{unusable}"),
         *([("Race", raced.in_words(race))] if race else []),
+        *([(f"Rows/s {SCREENED}", SCREENING.removeprefix(f"{SCREENED} "))] if screened else []),
         ("Metrics", "; ".join(_metric(metric, analysis.signatures[name]) for name, metric in analysis.metrics.items())),
         ("Limits", "; ".join(limits_in_words(run.plan.limits)) or "none"),
         ("Machine", ", ".join(machine) or NOTHING),

@@ -37,6 +37,11 @@ def test_a_finished_run_shows_what_its_analysis_says():
         assert (row.doing, row.share, row.stoppable, row.retryable) == ("done", 1.0, False, False)
 
 
+def test_a_screened_trial_says_so_once_it_has_ended():
+    run = changed(make_run(2, 100), 0, environment={"screened": "bfloat16"})
+    assert [row.screened for row in live(run)] == ["bfloat16", None]
+
+
 def test_a_running_trial_is_scored_on_the_rows_it_has():
     run = begun(make_run(2, rows=200), 1, chunks=1)
     row = live(run)[1]

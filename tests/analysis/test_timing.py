@@ -62,3 +62,10 @@ def test_throughput_is_rows_and_units_over_the_time_of_the_passes():
     assert throughput(chunks).rows_per_second == 3
     assert throughput(chunks).units_per_second == 40
     assert math.isnan(throughput([]).rows_per_second)
+
+
+def test_throughput_says_whether_rows_were_screened():
+    chunks = [Chunk((0, 1), ({}, {}), {}, seconds=0.5, units=30)]
+    assert throughput(chunks, {"torch": "2"}).screened is None
+    screened = throughput(chunks, {"screened": "bfloat16", "rechecked": 0.015})
+    assert (screened.rows_per_second, screened.screened, screened.rechecked) == (4, "bfloat16", 0.015)

@@ -62,12 +62,26 @@ def test_speed_is_paired_by_request_where_both_were_timed_together():
     assert (speed.value, speed.low, speed.high) == pytest.approx((2, 2, 2))
 
 
-def test_speed_has_no_interval_where_they_were_not():
+def test_speed_is_not_compared_where_they_were_not_and_the_reason_is_told():
     run = make_run(2, 100, variants=(CPU, INT8))
-    apart = [{"latency": (timed(run.outcomes[0], 1.0, "one"),)}, {"latency": (timed(run.outcomes[1], 0.5, "two"),)}]
-    speed = by_variant(analyse(changed(run, *apart)))[1].speed
-    assert speed.value == pytest.approx(2)
-    assert np.isnan([speed.low, speed.high]).all()
+    first, second = (timed(one, factor, name) for one, factor, name in zip(run.outcomes, (1, 0.5), "ab", strict=True))
+    for series, reason in (
+        (((first,), (second,)), "timed at another time than CPU fp32"),
+        (((first,), ()), "not timed"),
+        (((), (second,)), "CPU fp32 was not timed"),
+        (((), ()), "not timed"),
+    ):
+        reference, row = by_variant(analyse(changed(run, *({"latency": one} for one in series))))
+        assert np.isnan(row.speed.value)
+        assert (reference.no_speed, row.no_speed) == ("", reason)
+
+
+def test_rows_per_second_of_a_screened_float32_are_marked_and_never_a_speed():
+    run = make_run(2, 100, variants=(CPU, HALF))
+    screened = {"environment": {"screened": "bfloat16", "rechecked": 0.02}}
+    rows = by_variant(analyse(changed(run, screened, {"latency": ()})))
+    assert [row.screened for row in rows] == ["bfloat16", None]
+    assert np.isnan(rows[1].speed.value)
 
 
 def test_a_variant_that_failed_says_why():

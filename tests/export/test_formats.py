@@ -75,6 +75,20 @@ def test_a_format_renders_a_finished_run_the_same_every_time(name, run):
     assert made == registry.format(name).render(run, winner(run))
 
 
+@pytest.mark.parametrize("name", ["md", "html"])
+def test_a_report_marks_the_speed_of_screened_trials_and_says_what_that_is(name, run):
+    made = registry.format(name).render(run, winner(run)).decode()
+    assert "†" not in made
+    first, *others = run.outcomes
+    screened = replace(first, environment={**first.environment, "screened": "bfloat16", "rechecked": 0.01})
+    made = registry.format(name).render(replace(run, outcomes=(screened, *others)), winner(run)).decode()
+    assert "500 †" in made
+    assert "Screened: a bf16 copy answered" in made
+    speeds = [one["throughput"] for one in report(replace(run, outcomes=(screened, *others)))["trials"]]
+    assert (speeds[0]["screened"], speeds[0]["rechecked"]) == ("bfloat16", 0.01)
+    assert (speeds[1]["screened"], speeds[1]["rechecked"]) == (None, None)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_renders_for_a_trial_without_a_result(name, run):
     assert registry.format(name).render(run, run.outcomes[-1].trial)

@@ -93,6 +93,31 @@ def test_a_price_per_hour_shows_what_a_million_rows_cost(store: Store, compare: 
     assert "cost" not in page.dataframe[0].value
 
 
+SCREENED = {"environment": {"screened": "bfloat16", "rechecked": 0.02}}
+
+
+def test_speed_while_rows_were_screened_is_marked_and_explained(store: Store, compare: Open, words: Words) -> None:
+    run = make_run(2, 60, variants=(CPU, Variant(dtype="bfloat16")))
+    said = "† Screened: a bf16 copy answered"
+    plain, _ = fill(store, make_run(2, 61))
+    assert said not in words(compare(plain))
+    selection, _ = fill(store, with_status(run, [(0, SCREENED)]))
+    page = compare(selection)
+    assert said in words(page)
+    assert page.dataframe[0].value["rows/s"].tolist() == [500, 500]  # still numbers, that a click sorts
+    page = compare(selection, tab="Variants")
+    assert page.dataframe[0].value["Rows/s"].tolist() == ["500 †", "500"]
+    assert said in words(page)
+
+
+def test_a_gain_in_throughput_compares_like_with_like(store: Store, compare: Open) -> None:
+    for rows, screened, gains in ((60, (0,), ["–", "5.00×"]), (61, (0, 1), ["5.00×", "5.00×"])):
+        run = make_run(4, rows, variants=(CPU, Variant(device="cuda")))
+        selection, _ = fill(store, with_status(run, [(index, SCREENED) for index in screened]))
+        table = compare(selection, tab="CPU vs GPU").dataframe[0].value
+        assert table["GPU throughput gain"].tolist() == gains
+
+
 def test_energy_is_a_column_where_a_machine_told_it(store: Store, compare: Open) -> None:
     run = make_run(2, 60)
     told = {"environment": {"energy_joules": 30.0, "energy_rows": 60, "energy_sources": "RAPL package-0"}}

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import jobs
 from core.analysis.live import headline, time_left
-from core.analysis.wording import NOTHING, duration, megabytes, quality_between, three_digits
+from core.analysis.wording import NOTHING, SCREENING, duration, megabytes, quality_between, rate
 from core.errors import UserError
 from core.export.text import markdown
 from pages._ui import cached, frame
@@ -115,6 +115,8 @@ def _table(run: str, result: RunResult, rows: list[LiveRow]) -> None:
         key=f"live_{run}",
         alt="Every trial with its state, progress and score so far",
     )
+    if any(row.screened for row in rows):
+        st.caption(SCREENING)
 
 
 def _line(row: LiveRow, metric: str) -> dict[str, object]:
@@ -124,7 +126,7 @@ def _line(row: LiveRow, metric: str) -> dict[str, object]:
         "Rows": row.share,
         metric: score if score != NOTHING else None,
         "State": row.doing,
-        "Rows/s": three_digits(row.rows_per_second),
+        "Rows/s": rate(row.rows_per_second, row.screened),
         "Left": duration(row.seconds_left) if row.stoppable else NOTHING,
         "Memory": megabytes(row.memory_mb),
         "Action": STOP if row.stoppable else RETRY if row.retryable else None,

@@ -11,12 +11,15 @@ from core.analysis import cost, views
 from core.analysis.notes import notes
 from core.analysis.wording import (
     NOTHING,
+    SCREENED,
+    SCREENING,
     count,
     device_name,
     left_the_race,
     megabytes,
     milliseconds,
     quality,
+    rate,
     three_digits,
 )
 from pages._ui import cached
@@ -24,6 +27,8 @@ from pages._ui.compare import pictures, prices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pandas.io.formats.style import Styler
 
     from core.analysis.intervals import Interval
     from core.analysis.summary import Analysis, TrialSummary
@@ -38,7 +43,7 @@ def show(run: str, limits: Limits) -> None:
     per_hour = prices.controls(trial.outcome.spec.variant.device for trial in analysis.finished)
     table = _table(board, analysis, per_hour)
     event = place.dataframe(
-        table.style.format(_formats(analysis)),
+        _styled(table, board, analysis),
         hide_index=True,
         placeholder=NOTHING,
         height=min(600, 40 + 35 * len(table)),
@@ -49,6 +54,8 @@ def show(run: str, limits: Limits) -> None:
     )
     chosen = event.selection.rows
     with place:
+        if any(row.screened for row in board):
+            st.caption(SCREENING)
         if chosen and chosen[0] < len(board):
             _details(analysis.trial(board[chosen[0]].trial), board[chosen[0]].violations)
         else:
@@ -72,6 +79,8 @@ def devices(run: str, limits: Limits) -> None:
     pictures.show(run, limits, pictures.devices, alt="Median latency of each model on each device")
     lines = [_device_line(row) for row in rows]
     st.dataframe(pd.DataFrame(lines), hide_index=True)
+    if any(cell.screened for row in rows for cell in row.cells.values()):
+        st.caption(SCREENING)
 
 
 def _device_line(row: views.DeviceRow) -> dict[str, str]:
@@ -79,12 +88,16 @@ def _device_line(row: views.DeviceRow) -> dict[str, str]:
     for device, cell in row.cells.items():
         name = device_name(device)
         line[f"{name} median"] = milliseconds(cell.p50_ms.value)
-        line[f"{name} rows/s"] = three_digits(cell.rows_per_second)
+        line[f"{name} rows/s"] = rate(cell.rows_per_second, cell.screened)
         line[f"{name} memory"] = megabytes(cell.memory_mb)
     if {"cpu", "cuda"} <= set(row.cells):
-        line["GPU speed-up"] = f"{three_digits(row.speedup())}×"
-        line["GPU throughput gain"] = f"{three_digits(row.throughput_ratio())}×"
+        line["GPU speed-up"] = _times(row.speedup())
+        line["GPU throughput gain"] = _times(row.throughput_ratio())
     return line
+
+
+def _times(ratio: float) -> str:
+    return NOTHING if ratio != ratio else f"{three_digits(ratio)}×"
 
 
 def _table(board: list[views.LeaderboardRow], analysis: Analysis, per_hour: Mapping[str, float]) -> pd.DataFrame:
@@ -124,6 +137,14 @@ def _line(
         "licence": f"{row.license or 'unknown'} · {row.license_class}",
         "rows": row.rows,
     }
+
+
+def _styled(table: pd.DataFrame, board: list[views.LeaderboardRow], analysis: Analysis) -> Styler:
+    """Numbers as people read them; a mark at what was measured while rows were screened."""
+    styled = table.style.format(_formats(analysis))
+    screened = [index for index, row in enumerate(board) if row.screened]
+    marked = [name for name in ("rows/s", "cost", "energy") if name in table]
+    return styled.format(lambda value: rate(value, SCREENED), subset=(screened, marked)) if screened else styled
 
 
 def _verdict(row: views.LeaderboardRow, percent: bool) -> str:

@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis.variants import VariantRow, by_variant
-from core.analysis.wording import NOTHING, megabytes, points, quality_between, three_digits
+from core.analysis.wording import NOTHING, SCREENING, megabytes, points, quality_between, rate, three_digits
+from core.export.text import markdown
 from pages._ui import cached
 
 if TYPE_CHECKING:
@@ -32,9 +33,14 @@ def show(run: str, limits: Limits) -> None:
         pd.DataFrame([_line(row, analysis.headline) for row in ran]), hide_index=True, column_config=_columns()
     )
     st.caption(
-        f"{analysis.headline.title} and speed against the same model at CPU fp32 in PyTorch, 95 % intervals. A speed "
-        "without an interval compares medians that were not measured together."
+        f"{analysis.headline.title} and speed against the same model at CPU fp32 in PyTorch, 95 % intervals; speed on "
+        "the same requests by turns."
     )
+    if any(row.screened for row in ran):
+        st.caption(SCREENING)
+    for row in ran:
+        if row.no_speed:
+            st.caption(f"{markdown(f'{row.model}, {row.variant}')}: speed not compared, {row.no_speed}.")
     for row in rows:
         if row.failure is not None:
             st.text(f"{row.model}, {row.variant}: {row.failure}")
@@ -47,7 +53,7 @@ def _line(row: VariantRow, metric: Metric) -> dict[str, Any]:
         metric.title: quality_between(row.score),
         "Quality": _loss(row, metric),
         "Speed": "1× (reference)" if row.reference else _times(row.speed),
-        "Rows/s": three_digits(row.rows_per_second),
+        "Rows/s": rate(row.rows_per_second, row.screened),
         "Memory": megabytes(row.memory_mb),
         "Prepared in": NOTHING if row.prepare_seconds != row.prepare_seconds else f"{row.prepare_seconds:.0f} s",
     }
