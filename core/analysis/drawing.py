@@ -1,4 +1,4 @@
-"""What every picture shares and Plotly need not know: colours, ranges, ticks, texts."""
+"""What every picture shares: an empty plot in the house look, colours, ranges, ticks, texts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from core.analysis.wording import cut_middle, three_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import plotly.graph_objects as go
 
     from core.metrics.base import Metric
 
@@ -51,6 +53,35 @@ def key(parts: Iterable[tuple[str, str]]) -> str:
 def brackets(interval: Interval) -> str:
     """The bounds of a time, to stand behind its value."""
     return f" ({three_digits(interval.low)}–{three_digits(interval.high)})"
+
+
+def blank(height: int) -> go.Figure:
+    """An empty plot in the house look."""
+    import plotly.graph_objects as go
+
+    fig = go.Figure()
+    fig.update_layout(
+        height=height,
+        showlegend=False,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 8, "r": 16, "t": 28, "b": 8},
+        hoverlabel={"align": "left"},
+        hovermode="closest",
+    )
+    axis = {"gridcolor": FAINT, "zeroline": False, "automargin": True, "title": {"standoff": 10}}
+    fig.update_xaxes(**axis)
+    fig.update_yaxes(**axis)
+    return fig
+
+
+def empty(message: str) -> go.Figure:
+    """What is shown where there is nothing to draw: the reason, not bare axes."""
+    fig = blank(160)
+    fig.add_annotation(text=message, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, font={"color": GREY})
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    return fig
 
 
 def linear_range(intervals: Sequence[Interval], limit: float | None = None) -> Range:

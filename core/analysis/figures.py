@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.analysis import drawing
-from core.analysis.drawing import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PALE, PINK, VERMILION, WHITE, Range, bold, safe
+from core.analysis.drawing import BLUE, GREEN, GREY, INK, ORANGE, PALE, PINK, VERMILION, WHITE, Range, bold, safe
 from core.analysis.intervals import Interval
 from core.analysis.placement import spread, text_positions
 from core.analysis.wording import (

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core.analysis import latency_ratio
+from core.analysis import latency_ratio, serving
 from core.analysis.cost import joules_per_row
 from core.analysis.notes import notes, truncated_rows
 from core.analysis.raced import raced
@@ -22,6 +22,7 @@ from core.tasks.base import AUDIO_SECOND
 if TYPE_CHECKING:
     from core.analysis.intervals import Interval
     from core.analysis.paired import Pair
+    from core.analysis.serving import ScenarioRow, Server, TriedRate
     from core.analysis.timing import Latency
     from core.records import Failure, RunResult
 
@@ -125,6 +126,7 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
             "rechecked": _number(trial.speed.rechecked),
             "real_time_factor": _number(trial.speed.real_time_factor) if analysis.task.unit == AUDIO_SECOND else None,
         },
+        "scenarios": _scenarios(serving.scenario(trial)),
         "memory_mb": {"peak": None, "model": None} | {name: _number(mb) for name, mb in outcome.memory_mb.items()},
         "energy": {
             "joules": _number(outcome.environment.get("energy_joules")),
@@ -158,6 +160,38 @@ def _latency(latency: Latency) -> dict[str, Any]:
         "stages": stages,
         "forward_on_gpu": _number(latency.device),
     }
+
+
+def _scenarios(row: ScenarioRow) -> dict[str, Any]:
+    """What is known under the names of MLPerf's scenarios; `server` is null where it was not measured."""
+    return {
+        "single_stream": {"p90_ms": _number(row.single_stream_ms)},
+        "multi_stream": {"rows": row.multi_stream_rows, "p90_ms": _number(row.multi_stream_ms)},
+        "offline": {"rows_per_second": _number(row.offline), "screened": row.screened},
+        "server": _server(row.server) if row.server else None,
+    }
+
+
+def _server(server: Server) -> dict[str, Any]:
+    return {
+        "p99_ms": server.bound_ms,
+        "max_batch": server.max_batch,
+        "highest_rate": _number(server.highest),
+        "lost_rate": _number(server.lost),
+        "least_rate": server.least_rate,
+        "rates": [
+            {
+                **{name: _number(getattr(one, name)) for name in ("rate", "p50_ms", "mean_batch")},
+                **{f"p99_ms{end}": number for end, number in zip(("", "_low", "_high"), _ends(one), strict=True)},
+                **{name: getattr(one, name) for name in ("requests", "answered", "late", "held")},
+            }
+            for one in server.rates
+        ],
+    }
+
+
+def _ends(tried: TriedRate) -> list[float | None]:
+    return list(_interval(tried.p99_ms).values())
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

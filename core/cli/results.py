@@ -55,7 +55,7 @@ def find_run(name: str) -> RunResult:
 
 def print_ranking(run: RunResult) -> None:
     """The table of trials, best first, what keeps some from being chosen, and the choice in a sentence."""
-    from core.analysis import raced
+    from core.analysis import raced, serving
     from core.analysis.ranking import choose
     from core.analysis.summary import analyse
     from core.analysis.views import leaderboard
@@ -70,6 +70,9 @@ def print_ranking(run: RunResult) -> None:
         for remark in _remarks(row, analysis.headline):
             console.print(f"{row.name}: {remark}", markup=False)
     console.print(f"\n{ranking.reason}", markup=False)
+    for one in serving.scenarios(analysis):
+        if one.server:
+            console.print(f"{one.name}, server: {one.server.in_words}", markup=False)
     if race := raced.raced(run):
         console.print(f"race: {raced.in_words(race)}", markup=False)
     console.print(
