@@ -8,10 +8,10 @@ from typing import Any
 
 from core.errors import TrialFailed
 from core.options import Option
-from core.records import Protocol
 from core.tasks import generation, media, shapes
 from core.tasks.audio import AUDIO, AudioTask, Listener, hides_padding, load_extractor
 from core.tasks.base import Answered, Column, Context, Prediction, TaskSample, accepted_inputs
+from core.tasks.finite import check_outputs
 
 WINDOW_SECONDS, OVERLAP_SECONDS = 60, 5
 """Of CTC models: attention over minutes of sound would not fit in memory."""
@@ -126,8 +126,11 @@ class AutomaticSpeechRecognition(AudioTask):
         """Token ids, one array per window: of every frame (CTC), or as they were written."""
         if processor.ctc:
             return shapes.each_shape(batch, lambda inputs: _frames(model, processor, inputs))
-        options = arguments(model, context.protocol, context.options)
-        return shapes.each_shape(batch, lambda inputs: _generated(model, inputs, options))
+        return shapes.each_shape(batch, lambda inputs: _generated(model, inputs, arguments(model, context)))
+
+    def written(self, row: Answered) -> int:
+        """Of all windows, with the tokens that end them."""
+        return sum(len(tokens) for tokens in row.outputs)
 
     def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
         """Each prediction is `{"answer": text}`; what the windows of a long clip share is counted once."""
@@ -140,20 +143,20 @@ class AutomaticSpeechRecognition(AudioTask):
         return {"answer": ""}
 
 
-def arguments(model: Any, protocol: Protocol, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of `generate`. Models of a single language know neither language nor task."""
-    found = generation.settings(protocol)
+def arguments(model: Any, context: Context) -> dict[str, Any]:
+    """Arguments of one call of `generate`. Models of a single language know neither language nor task."""
     longest = getattr(model.config, "max_target_positions", None)
-    if longest:
-        found["max_new_tokens"] = min(found["max_new_tokens"], longest - PROMPT_TOKENS)
+    found = generation.settings(context, room=longest - PROMPT_TOKENS if longest else None)
     if getattr(model.generation_config, "is_multilingual", False):
-        found |= {"language": options["language"], "task": options["speech_task"]}
+        found |= {"language": context.options["language"], "task": context.options["speech_task"]}
     return found
 
 
 def _frames(model: Any, listener: Listener, inputs: Mapping[str, Any]) -> list[Any]:
     """The likeliest token of every frame, without those that only fill the batch."""
-    frames = model(**accepted_inputs(model, inputs)).logits.argmax(dim=-1).cpu().numpy()
+    outputs = model(**accepted_inputs(model, inputs))
+    check_outputs(outputs)
+    frames = outputs.logits.argmax(dim=-1).cpu().numpy()
     if not listener.pads:
         return list(frames)
     lengths = model._get_feat_extract_output_lengths(inputs["attention_mask"].sum(dim=-1)).tolist()
@@ -168,7 +171,9 @@ def _generated(model: Any, inputs: Mapping[str, Any], options: Mapping[str, Any]
             raise
         # A language that it does not know: transformers names those that it does.
         raise TrialFailed("unsupported", str(error)) from None
-    return list(tokens.cpu().numpy())
+    start = model.generation_config.decoder_start_token_id
+    begins = start is not None and bool((tokens[:, 0] == start).all())  # Whisper leaves it out by itself
+    return generation.trimmed(tokens[:, 1:] if begins else tokens, model)
 
 
 def _joined(row: Answered, frame: int | None) -> list[int]:

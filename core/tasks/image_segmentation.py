@@ -10,6 +10,7 @@ from typing import Any
 from core.errors import TrialFailed
 from core.tasks import media, shapes
 from core.tasks.base import Answered, Column, Context, Prediction, TaskSample, accepted_inputs
+from core.tasks.finite import check_outputs
 from core.tasks.image import IMAGE, ImageTask
 
 
@@ -89,6 +90,7 @@ class ImageSegmentation(ImageTask):
 
         def run(inputs: Mapping[str, Any]) -> Sequence[Any]:
             outputs = model(**accepted_inputs(model, inputs))
+            check_outputs(outputs)
             sizes = [tuple(size) for size in inputs["target_sizes"].tolist()]
             masks = processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)
             return [mask.cpu().numpy() for mask in masks]

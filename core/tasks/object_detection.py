@@ -9,6 +9,7 @@ from core.options import Option
 from core.tasks import media, shapes
 from core.tasks.base import Answered, Column, Context, Prediction, TaskSample, accepted_inputs
 from core.tasks.classification import DECIMALS
+from core.tasks.finite import check_outputs
 from core.tasks.image import IMAGE, ImageTask
 
 MOST_BOXES = 100
@@ -90,6 +91,7 @@ class ObjectDetection(ImageTask):
 
         def run(inputs: Mapping[str, Any]) -> Sequence[Any]:
             outputs = model(**accepted_inputs(model, inputs))
+            check_outputs(outputs)
             outputs.logits, outputs.pred_boxes = outputs.logits.float(), outputs.pred_boxes.float()
             found = processor.post_process_object_detection(outputs, threshold, inputs["target_sizes"])
             return [_surest(one) for one in found]

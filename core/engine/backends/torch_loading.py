@@ -11,6 +11,7 @@ from typing import Any
 
 from core.catalog.safety import check_config, check_files, is_config
 from core.engine.backends.torch_devices import TorchDevice
+from core.engine.backends.torch_faults import gpu_fault
 from core.errors import TrialFailed
 from core.tasks.base import Task
 
@@ -49,7 +50,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     text = str(error)
-    return type(error).__name__ == "OutOfMemoryError" or "out of memory" in text or "can't allocate memory" in text
+    # The libraries on a GPU have words of their own: CUBLAS_STATUS_ALLOC_FAILED.
+    words = ("out of memory", "can't allocate memory", "_STATUS_ALLOC_FAILED")
+    return type(error).__name__ == "OutOfMemoryError" or any(one in text for one in words)
 
 
 def quiet(transformers: Any) -> None:
@@ -70,6 +73,8 @@ def loading(device: TorchDevice) -> Iterator[None]:
         if is_out_of_memory(error):
             device.empty_cache()
             raise TrialFailed("out_of_memory", "The weights do not fit in memory.", "Use bfloat16.", tail) from None
+        if fault := gpu_fault(error):
+            raise TrialFailed(fault.kind, fault.message, fault.hint, tail) from None
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else ""
         message = f"{type(error).__name__}: {first_line}"
         if "Unrecognized configuration class" in message or "does not recognize this architecture" in message:
