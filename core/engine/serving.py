@@ -133,6 +133,11 @@ def steady_seconds(bound_ms: float) -> float:
     return bound_ms / 1e3 / TOLERANCE
 
 
+def highest_bound_ms(max_seconds: float) -> float:
+    """The bound whose rates must be kept up that long."""
+    return max_seconds * 1e3 * TOLERANCE
+
+
 def requests_at(rate: float, protocol: Protocol) -> int:
     """How many requests a rate is tried with."""
     assert protocol.server_p99_ms is not None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from core import codec, registry
+from core.engine import serving
 from core.metrics import scoring
 from core.records import (
     Candidate,
@@ -19,7 +22,9 @@ from core.records import (
     Outcome,
     Plan,
     PlanCandidate,
+    Protocol,
     RunResult,
+    ServerSeries,
     SkippedRow,
     TrialSpec,
     Variant,
@@ -89,6 +94,42 @@ def make_run(
     )
     created = "2026-11-01T10:00:00+00:00"
     return RunResult(codec.identity(plan), plan, codec.identity(plan), evalset, tuple(outcomes), created=created)
+
+
+def with_server(run: RunResult, bound_ms: float = 100.0) -> RunResult:
+    """The run with the server scenario of its finished trials, as if each took as long for a batch as for a call."""
+    protocol = replace(run.plan.protocol, server_p99_ms=bound_ms)
+    outcomes = []
+    for one in run.outcomes:
+        spec = replace(one.spec, protocol=protocol)
+        served = _searched(one.latency[0], protocol) if one.latency else ()
+        outcomes.append(replace(one, spec=spec, trial=codec.identity(spec), server=served))
+    return replace(run, plan=replace(run.plan, protocol=protocol), outcomes=tuple(outcomes))
+
+
+def _searched(calls: LatencySeries, protocol: Protocol) -> tuple[ServerSeries, ...]:
+    """A search over a clock that moves by the times of `calls`, one after the other."""
+    took = itertools.cycle(np.array(calls.forward_ns) * 2)
+    now = 0
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        now += round(seconds * 1e9)
+
+    def tried(rate: float, requests: int) -> ServerSeries:
+        nonlocal now
+        now = 0
+        taken = serving.serve(
+            lambda _: wait(next(took) / 1e9),
+            serving.arrivals(requests, rate),
+            max_batch=protocol.server_max_batch,
+            bound_ns=(protocol.server_p99_ms or 0) * 1e6,
+            clock=lambda: now,
+            sleep=wait,
+        )
+        return ServerSeries(rate, requests, tuple(taken.latency_ns), tuple(taken.batch_sizes))
+
+    return serving.joint([serving.Subject(tried, serving.rows_per_second(calls))], protocol, session="together")[0]
 
 
 def _evalset(task: str, rows: int, classes: int, generator: np.random.Generator) -> EvalSet:

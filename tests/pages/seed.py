@@ -73,6 +73,8 @@ def _write(store: Store, trial: str, outcome: Outcome) -> None:
         store.commit_latency(trial, series)
     for note in outcome.notes:
         store.add_note(trial, note)
+    if outcome.server:
+        store.commit_server(trial, outcome.server)
     if outcome.stage:
         store.set_stage(trial, outcome.stage)
     if outcome.failure:
@@ -90,11 +92,11 @@ def _write(store: Store, trial: str, outcome: Outcome) -> None:
 
 if __name__ == "__main__":
     from core.records import Limits
-    from tests.analysis.factory import CPU, GPU, make_run
+    from tests.analysis.factory import CPU, GPU, make_run, with_server
 
     accuracies = [0.8, 0.8, 0.87, 0.87, 0.88, 0.885]
     example = make_run(
         6, 400, 4, failed=1, variants=(CPU, GPU), accuracies=accuracies, limits=Limits(latency_p95_ms=12)
     )
-    filled, run = fill(Store(), example)
+    filled, run = fill(Store(), with_server(example, 60))
     print(f"selection {filled.id}, run {run}")

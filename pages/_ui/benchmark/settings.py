@@ -8,6 +8,7 @@ import streamlit as st
 
 from core import registry
 from core.catalog.fit import format_params, parse_params
+from core.engine import serving
 from core.metrics.scoring import shared_options
 from core.records import Limits, Protocol
 
@@ -133,6 +134,18 @@ def protocol(selection: Selection, task: Task, before: Plan | None, *, race: boo
     if task.generates:
         tokens = _number(left, "New tokens at most", "tokens", selection, tokens, 1, 4096, "Per answer.")
         beams = _number(right, "Beams", "beams", selection, beams, 1, 16, "1 is greedy decoding.")
+    server = left.number_input(
+        "Server: p99 under … ms",
+        min_value=1.0,
+        max_value=serving.highest_bound_ms(start.max_seconds),
+        value=start.server_p99_ms,
+        format="%g",
+        key=f"server_{selection.id}",
+        placeholder="not measured",
+        help="Finds the highest rate of requests at which 99 % are answered in time, when they arrive by chance and "
+        "wait for each other. Takes a minute or more per model.",
+        persist_state="session",
+    )
     return Protocol(
         batch_size=batch,
         batch_tokens=start.batch_tokens,
@@ -149,6 +162,8 @@ def protocol(selection: Selection, task: Task, before: Plan | None, *, race: boo
         race=race,
         race_tolerance=start.race_tolerance,
         race_alpha=start.race_alpha,
+        server_p99_ms=server,
+        server_max_batch=start.server_max_batch,
     )
 
 

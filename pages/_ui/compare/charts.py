@@ -12,7 +12,7 @@ from core.analysis import latency_ratio, views
 from core.analysis.wording import NOTHING, enumerate_words, three_digits
 from core.export.text import markdown
 from pages._ui import cached
-from pages._ui.compare import pictures
+from pages._ui.compare import pictures, scenarios
 
 if TYPE_CHECKING:
     from core.records import Limits
@@ -42,6 +42,7 @@ def latency(run: str, limits: Limits) -> None:
     if rows:
         with st.expander("First call and loading", icon=":material/table_rows:"):
             _first_calls(rows)
+    scenarios.show(run, limits)
 
 
 def memory(run: str, limits: Limits) -> None:

@@ -59,6 +59,13 @@ def batch_sweep(analysis: Analysis, ranking: Ranking, limits: Limits) -> Any:
     return figures.batch_sweep(views.batch_sweep(analysis, ranking))
 
 
+def server(analysis: Analysis, ranking: Ranking, limits: Limits) -> Any:
+    """p99 over the rate of requests."""
+    from core.analysis import serving, serving_figure
+
+    return serving_figure.p99_over_rate(serving.scenarios(analysis))
+
+
 def memory(analysis: Analysis, ranking: Ranking, limits: Limits) -> Any:
     """Peak and model memory."""
     from core.analysis import figures, views
