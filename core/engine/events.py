@@ -44,12 +44,30 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Writing:
+    """How the tokens of a request came, where it writes."""
+
+    first_token_ns: int
+    """From the start of the request, preprocessing included, until its first token was there."""
+    decode_ns: int
+    """From a batch's first token to its last, of all batches of the request: nearly always it is one."""
+    steps: int
+    """Tokens after the first in that time, one of each row of the batch counted once. A batch goes on until its longest
+    row has ended."""
+    tokens: tuple[int, ...]
+    """Written for each row, the one that ends it included."""
+
+
+@dataclass(frozen=True)
 class Timed:
     """One timed request, nanoseconds."""
 
     preprocess_ns: int
     forward_ns: int
     postprocess_ns: int
+    device_ns: int | None = None
+    """As `Call.device`."""
+    writing: Writing | None = None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ other, a neighbour that comes and goes decides the comparison.
 
 In the words of MLPerf Inference (Reddi et al. 2020, "MLPerf Inference Benchmark"): requests of one row, each sent when
 the one before has been answered, are the single-stream scenario; those of several rows the multi-stream scenario. The
-offline scenario is what the quality pass's rows per second say. The server scenario (Poisson arrivals) is not measured,
-nor are, for tasks that generate, the times to the first token and per token.
+offline scenario is what the quality pass's rows per second say. The server scenario is `core.engine.serving`.
+
+Of tasks that write, each call says besides when its first token came and how long the others took, as MLPerf's TTFT and
+TPOT do; and because a model of few words is done sooner, a second series has every row written to the same length.
 
 Nothing here knows a model or a process: a subject is a function that times a request.
 """
@@ -19,11 +21,12 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
+from core.engine.events import Writing
 from core.engine.request import Call, Clock, Request
-from core.records import LatencySeries, Protocol
+from core.records import FixedLengthSeries, LatencySeries, Protocol
 
 ROUND = 5
 """Calls in one round of warm-up; each round repeats the same requests, so that rounds can be compared."""
@@ -31,6 +34,11 @@ STABLE = 0.1
 """Warm once the calls of a round take at most this much longer or shorter than in the one before, in the median."""
 MAX_WARMUP = 100
 """A machine that is not steady by then will not be: the spread of the calls shows it."""
+FIXED_CALLS = 20
+"""Calls of the series at a fixed length. Each does the same number of steps, so they differ far less than calls that
+end where a model likes; and what is wanted of them is a median, no tail: six calls are enough for its interval."""
+FIXED_SHARE = 0.25
+"""Most seconds of that series, as a share of `max_seconds`."""
 
 
 class Dropout(Exception):
@@ -45,6 +53,35 @@ class Subject:
     """Answers a request. Raises Dropout."""
     first_call_ns: int = 0
     """Carried into the series."""
+    time_fixed_length: Callable[[Request], Call] | None = None
+    """The same with exactly `max_new_tokens` tokens for each row. Raises Dropout."""
+
+
+def measure(
+    subjects: Sequence[Subject],
+    requests: Iterator[Request],
+    protocol: Protocol,
+    *,
+    session: str = "",
+    clock: Clock = time.perf_counter_ns,
+) -> list[LatencySeries | None]:
+    """`joint`; and those that write tokens once more, every row at the same length, in a short series of the same kind.
+
+    How long a request takes depends on how much a model has to say. At a fixed length all do the same work.
+    """
+    found = joint(subjects, requests, protocol, session=session, clock=clock)
+    writers = {
+        number: replace(subject, time=subject.time_fixed_length)
+        for number, (subject, series) in enumerate(zip(subjects, found, strict=True))
+        if series is not None and series.tokens and subject.time_fixed_length is not None
+    }
+    if writers:
+        calls, seconds = min(FIXED_CALLS, protocol.min_calls), FIXED_SHARE * protocol.max_seconds
+        short = replace(protocol, min_calls=calls, min_seconds=0.0, max_seconds=seconds, warmup=ROUND)
+        fixed = joint(list(writers.values()), requests, short, session=session, clock=clock)
+        for number, series in zip(writers, fixed, strict=True):
+            found[number] = _with_fixed_length(found[number], series)
+    return found
 
 
 def joint(
@@ -150,7 +187,7 @@ class _Track:
         """What was found; None where the subject dropped out."""
         if self.out:
             return None
-        return LatencySeries(
+        found = LatencySeries(
             batch_size=batch_size,
             preprocess_ns=tuple(one.preprocess for one in self.calls),
             forward_ns=tuple(one.forward for one in self.calls),
@@ -160,7 +197,9 @@ class _Track:
             requests=tuple(self._requests),
             session=session,
             again_ns=tuple(self._again),
+            device_ns=tuple(one.device for one in self.calls if one.device is not None),
         )
+        return _with_tokens(found, [one.writing for one in self.calls])
 
     def _time(self, request: Request) -> Call | None:
         """The call; None where the subject is out."""
@@ -171,6 +210,30 @@ class _Track:
         except Dropout:
             self.out = True
             return None
+
+
+def _with_tokens(series: LatencySeries, calls: Sequence[Writing | None]) -> LatencySeries:
+    """The series with how the tokens of its calls came; as it is where not every call wrote."""
+    written = [one for one in calls if one is not None]
+    if len(written) < len(calls):
+        return series
+    return replace(
+        series,
+        first_token_ns=tuple(one.first_token_ns for one in written),
+        decode_ns=tuple(one.decode_ns for one in written),
+        decode_steps=tuple(one.steps for one in written),
+        tokens=tuple(tokens for one in written for tokens in one.tokens),
+    )
+
+
+def _with_fixed_length(series: LatencySeries | None, fixed: LatencySeries | None) -> LatencySeries | None:
+    """The series with what a second one at a fixed length says of the speed."""
+    if series is None or fixed is None:
+        return series
+    stages = zip(fixed.preprocess_ns, fixed.forward_ns, fixed.postprocess_ns, strict=True)
+    calls = range(0, len(fixed.tokens), fixed.batch_size)
+    tokens = tuple(sum(fixed.tokens[start : start + fixed.batch_size]) for start in calls)
+    return replace(series, fixed_length=FixedLengthSeries(tuple(map(sum, stages)), tokens, fixed.requests))
 
 
 def _alike(took: Sequence[int], before: Sequence[int]) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from core.engine.backends.base import Session
 from core.engine.batching import batches
 from core.engine.budget import START
+from core.engine.events import Writing
 from core.tasks.base import Answered, Context, Piece, Task
 
 Clock = Callable[[], int]
@@ -38,6 +39,10 @@ class Call:
     preprocess: int
     forward: int
     postprocess: int
+    device: int | None = None
+    """Of `forward`, what the GPU's own clock counted (`Session.device_ns`); None without one."""
+    writing: Writing | None = None
+    """None where no token was written."""
 
     @property
     def total(self) -> int:
@@ -45,33 +50,77 @@ class Call:
         return self.preprocess + self.forward + self.postprocess
 
 
-def call(model: Model, rows: Sequence[Mapping[str, Any]], clock: Clock = time.perf_counter_ns) -> Call:
-    """Time one request: encode, run (the session synchronises its device), decode."""
-    task, session, context = model.task, model.session, model.context
+def call(
+    model: Model,
+    rows: Sequence[Mapping[str, Any]],
+    clock: Clock = time.perf_counter_ns,
+    *,
+    fixed_length: bool = False,
+) -> Call:
+    """Time one request: encode, run (the session synchronises its device), decode.
+
+    Args:
+        model: What answers.
+        rows: Of the request.
+        clock: For tests.
+        fixed_length: Whether each row is to get exactly `max_new_tokens` tokens, where the task writes.
+    """
+    task, session, seen = model.task, model.session, _Tokens(clock)
+    context = replace(model.context, on_token=seen.take, fixed_length=fixed_length)
     start = clock()
     encoded = task.encode(session.processor, rows, context)
     began = clock()
-    outputs = _run(model, [piece for pieces in encoded for piece in pieces], len(rows))
+    outputs, device = _run(session, context, [piece for pieces in encoded for piece in pieces], len(rows))
     ran = clock()
     left = iter(outputs)
-    task.decode(session.processor, [Answered(pieces, tuple(islice(left, len(pieces)))) for pieces in encoded], context)
-    return Call(began - start, ran - began, clock() - ran)
+    answered = [Answered(pieces, tuple(islice(left, len(pieces)))) for pieces in encoded]
+    task.decode(session.processor, answered, context)
+    took = Call(began - start, ran - began, clock() - ran, device)
+    if seen.first is None:
+        return took
+    tokens = tuple(task.written(row) for row in answered)
+    return replace(took, writing=Writing(seen.first - start, seen.decode, seen.steps, tokens))
 
 
-def _run(model: Model, pieces: Sequence[Piece], rows: int) -> Sequence[Any]:
-    """All pieces of a request. One long text may have hundreds: those run as many at a time as in the quality pass."""
-    session, context = model.session, model.context
+class _Tokens:
+    """When the tokens of a request came."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.first: int | None = None
+        self.decode = self.steps = 0
+        self._clock, self._last = clock, 0
+
+    def take(self, number: int) -> None:
+        """Each row of a batch has so many tokens now."""
+        now = self._clock()
+        if self.first is None:
+            self.first = now
+        if number > 1:
+            self.decode += now - self._last
+            self.steps += 1
+        self._last = now
+
+
+def _run(session: Session, context: Context, pieces: Sequence[Piece], rows: int) -> tuple[Sequence[Any], int | None]:
+    """All pieces of a request, and `Call.device`.
+
+    One long text may have hundreds of pieces: those run as many at a time as in the quality pass.
+    """
+    if not pieces:
+        return (), None
     if len(pieces) <= rows:
-        return session.forward(pieces, context) if pieces else ()
+        return session.forward(pieces, context), session.device_ns
+    device = 0
     outputs: list[Any] = [None] * len(pieces)
     lengths = [piece.length for piece in pieces]
     protocol = context.protocol
     at_once = protocol.batch_size and max(rows, protocol.batch_size)
     for batch in batches(lengths, at_once, protocol.batch_tokens or START["cpu"]):
         answers = session.forward([pieces[index] for index in batch], context)
+        device += session.device_ns or 0
         for index, answer in zip(batch, answers, strict=True):
             outputs[index] = answer
-    return outputs
+    return outputs, device or None
 
 
 def first_call(model: Model, inputs: Sequence[Mapping[str, Any]], clock: Clock = time.perf_counter_ns) -> int:

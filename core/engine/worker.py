@@ -1,7 +1,8 @@
 """The process that measures one trial: a job comes in as JSON, then commands; events go out; nothing else crosses.
 
     {"do": "predict", "rows": [positions] | null}    → Rows…, then Stage("ready"); null: all that are not done
-    {"do": "time", "rows": [positions], "calls": n}  → n × Timed, one request of these rows each; or Untimed
+    {"do": "time", "rows": [positions], "calls": n, "fixed_length": false}
+                                                     → n × Timed, one request of these rows each; or Untimed
     {"do": "serve", "rate": r, "requests": n, "seed": s}  → Served: n requests that arrive at r per second; or Untimed
     {"do": "end"}                                    → Memory, Done
 
@@ -30,6 +31,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -39,6 +41,7 @@ from core import codec, options, registry
 from core.engine import environment, latency, screening, serving
 from core.engine.backends.base import Session
 from core.engine.backends.torch_copy import lowered
+from core.engine.backends.torch_faults import gpu_fault
 from core.engine.energy import EnergyMeter, counters
 from core.engine.events import (
     Done,
@@ -59,6 +62,7 @@ from core.engine.memory import LATENCY, QUALITY, SCREENING, SERVER, MemoryMeter
 from core.engine.quality import QualityPass
 from core.engine.request import Call, Model, Request, call, first_call
 from core.engine.request import requests as row_requests
+from core.engine.room import check_room
 from core.errors import AppError, TrialFailed
 from core.metrics.scoring import needs
 from core.records import Failure, ServerSeries, TrialSpec
@@ -104,6 +108,7 @@ class Worker:
             raise TrialFailed("unsupported", obstacle, hint)
 
         emit(Stage("load"))
+        check_room(Path(job.folder), spec.variant, spec.protocol.memory_mb)
         backend.start()
         self._memory, self._energy = MemoryMeter(), EnergyMeter(counters(spec.variant.device))
         started = time.perf_counter()
@@ -155,11 +160,16 @@ class Worker:
         self._memory.begin(SCREENING, self._session)
         return lowered(self._session, screening.LOW, self._job.spec.protocol.memory_mb)
 
-    def time(self, request: Request) -> Call:
-        """Time one request. Raises TrialFailed, also where it does not fit in memory (`out_of_memory`)."""
+    def time(self, request: Request, fixed_length: bool = False) -> Call:
+        """Time one request. Raises TrialFailed, also where it does not fit in memory (`out_of_memory`).
+
+        Args:
+            request: Positions of its rows.
+            fixed_length: Whether each row is to get exactly `max_new_tokens` tokens, where the task writes.
+        """
         self._be_alone()
         self._memory.begin(LATENCY.format(len(request)), self._session)
-        return call(self._model, [self._job.inputs[position] for position in request])
+        return call(self._model, [self._job.inputs[position] for position in request], fixed_length=fixed_length)
 
     def serve(self, rate: float, requests: int, seed: int) -> ServerSeries:
         """Answer so many requests of one row each, which arrive at `rate` per second, as `core.engine.serving` says.
@@ -228,28 +238,29 @@ def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], N
 
 
 def _time_alone(worker: Worker, job: Job, emit: Callable[[Event], None]) -> None:
-    def timed(request: Request) -> Call:
+    def timed(request: Request, fixed_length: bool = False) -> Call:
         try:
-            return worker.time(request)
+            return worker.time(request, fixed_length)
         except TrialFailed as failed:
             if failed.kind != "out_of_memory":
                 raise
-            emit(Note(no_latency(len(request), failed.message)))
+            emit(Note(no_latency(len(request), failed.message, fixed_length)))
             raise latency.Dropout from None
 
     busy = environment.busy_note(environment.busy_percent())
     if busy:
         emit(Note(busy))
-    subject = latency.Subject(timed, worker.first_call_ns)
+    subject = latency.Subject(timed, worker.first_call_ns, partial(timed, fixed_length=True))
     for size in job.spec.protocol.latency_batch_sizes:
-        for series in latency.joint([subject], row_requests(len(job.inputs), size), job.spec.protocol):
+        for series in latency.measure([subject], row_requests(len(job.inputs), size), job.spec.protocol):
             if series is not None:
                 emit(Latency(series))
 
 
-def no_latency(batch_size: int, reason: str) -> str:
+def no_latency(batch_size: int, reason: str, fixed_length: bool = False) -> str:
     """The note on a batch size that could not be timed."""
-    return f"No latency at batch size {batch_size}: {reason}"
+    what = "tokens per second at a fixed length" if fixed_length else "latency"
+    return f"No {what} at batch size {batch_size}: {reason}"
 
 
 def no_server(reason: str) -> str:
@@ -264,6 +275,8 @@ def as_failure(error: Exception) -> Failure:
     tail = traceback.format_exc()[-LOG_TAIL_CHARACTERS:]
     if isinstance(error, MemoryError):
         return Failure("out_of_memory", "The machine has no memory left for this model.", "Use a smaller model.", tail)
+    if fault := gpu_fault(error):
+        return Failure(fault.kind, fault.message, fault.hint, tail)
     if isinstance(error, AppError):
         return Failure("unsupported", str(error), getattr(error, "hint", ""), tail)
     return Failure("crash", f"{type(error).__name__}: {error}", "The log tail says where.", tail)
@@ -283,7 +296,7 @@ def _serve(receive: Callable[[], bytes], send: Callable[[bytes], None]) -> bool:
                 case "predict":
                     worker.predict(command["rows"])
                 case "time":
-                    _time(worker, command["rows"], command["calls"], emit)
+                    _time(worker, command["rows"], command["calls"], command.get("fixed_length", False), emit)
                 case "serve":
                     _serve_rate(worker, command["rate"], command["requests"], command["seed"], emit)
                 case "end":
@@ -298,16 +311,16 @@ def _serve(receive: Callable[[], bytes], send: Callable[[bytes], None]) -> bool:
         return False
 
 
-def _time(worker: Worker, rows: Sequence[int], calls: int, emit: Callable[[Event], None]) -> None:
+def _time(worker: Worker, rows: Sequence[int], calls: int, fixed_length: bool, emit: Callable[[Event], None]) -> None:
     for _ in range(calls):
         try:
-            took = worker.time(rows)
+            took = worker.time(rows, fixed_length)
         except TrialFailed as failed:
             if failed.kind != "out_of_memory":
                 raise
             emit(Untimed(as_failure(failed)))
             return
-        emit(Timed(took.preprocess, took.forward, took.postprocess, took.device))
+        emit(Timed(took.preprocess, took.forward, took.postprocess, took.device, took.writing))
 
 
 def _serve_rate(worker: Worker, rate: float, requests: int, seed: int, emit: Callable[[Event], None]) -> None:

@@ -74,12 +74,17 @@ class LocalWorker:
         wanted = None if rows is None else list(rows)
         self._command({"do": "predict", "rows": wanted}, on_event, lambda event: event == Stage("ready"))
 
-    def time(self, rows: Sequence[int]) -> Call | Failure:
-        """Time one request of these rows. A Failure where it does not fit in memory; the worker goes on."""
-        command = {"do": "time", "rows": list(rows), "calls": 1}
+    def time(self, rows: Sequence[int], fixed_length: bool = False) -> Call | Failure:
+        """Time one request of these rows. A Failure where it does not fit in memory; the worker goes on.
+
+        Args:
+            rows: Their positions.
+            fixed_length: Whether each is to get exactly `max_new_tokens` tokens, where the task writes.
+        """
+        command = {"do": "time", "rows": list(rows), "calls": 1, "fixed_length": fixed_length}
         match self._command(command, lambda _: None, lambda event: isinstance(event, Timed | Untimed)):
             case Timed() as took:
-                return Call(took.preprocess_ns, took.forward_ns, took.postprocess_ns, took.device_ns)
+                return Call(took.preprocess_ns, took.forward_ns, took.postprocess_ns, took.device_ns, took.writing)
             case Untimed(failure):
                 return failure
             case other:

@@ -104,13 +104,18 @@ class Trial:
         with self._step():
             self._enter(stage)
 
-    def time(self, rows: Sequence[int]) -> Call:
-        """Time one request of the rows at these positions. Raises Dropout where it cannot be."""
+    def time(self, rows: Sequence[int], fixed_length: bool = False) -> Call:
+        """Time one request of the rows at these positions. Raises Dropout where it cannot be.
+
+        Args:
+            rows: Positions in the EvalSet.
+            fixed_length: Whether each row is to get exactly `max_new_tokens` tokens, where the task writes.
+        """
         answer: Call | Failure | None = None
         with self._step():
-            answer = self._live_worker().time(rows)
+            answer = self._live_worker().time(rows, fixed_length)
         if isinstance(answer, Failure):
-            self.note(no_latency(len(rows), answer.message))
+            self.note(no_latency(len(rows), answer.message, fixed_length))
         if not isinstance(answer, Call):
             raise Dropout
         return answer

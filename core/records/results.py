@@ -43,6 +43,18 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class FixedLengthSeries:
+    """Calls in which each row was given as many tokens as the plan allows, no fewer and no more. Raw, in call order."""
+
+    total_ns: tuple[int, ...]
+    """Of each whole call, nanoseconds."""
+    tokens: tuple[int, ...]
+    """Written in each call, of all rows together: less where a model has no room for so many."""
+    requests: tuple[int, ...]
+    """As `LatencySeries.requests`, counted by themselves."""
+
+
+@dataclass(frozen=True)
 class LatencySeries:
     """Raw times of one batch size, in call order, nanoseconds."""
 
@@ -63,6 +75,17 @@ class LatencySeries:
     device_ns: tuple[int, ...] = ()
     """Of each call's forward pass, what the GPU's own clock counted from the model's first command to its last; empty
     where there is no such clock. Forward times end when the GPU has been waited for, and are what a user waits."""
+    first_token_ns: tuple[int, ...] = ()
+    """From the start of each call, preprocessing included, to its first token. Empty, like the next three, where no
+    token is written."""
+    decode_ns: tuple[int, ...] = ()
+    """From the first token of each call to its last."""
+    decode_steps: tuple[int, ...] = ()
+    """Tokens after the first in that time; rows of a batch get theirs together, so each step counts once."""
+    tokens: tuple[int, ...] = ()
+    """Written for each row: `batch_size` numbers for each call, one call after the other."""
+    fixed_length: FixedLengthSeries | None = None
+    """What the same trial took for equal work; of the same session."""
 
 
 @dataclass(frozen=True)

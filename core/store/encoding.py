@@ -10,7 +10,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core import codec
-from core.records import Candidate, Chunk, EvalSet, LatencySeries, Plan, ServerSeries, SkippedRow, TrialSpec
+from core.records import (
+    Candidate,
+    Chunk,
+    EvalSet,
+    FixedLengthSeries,
+    LatencySeries,
+    Plan,
+    ServerSeries,
+    SkippedRow,
+    TrialSpec,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,7 +139,11 @@ def without(chunk: Chunk, positions: Collection[int]) -> Chunk:
 
 def latency_series(text: str) -> LatencySeries:
     """The series that `codec.dumps` wrote. Not through the codec, which looks at each of thousands of numbers."""
-    return LatencySeries(**_with_tuples(json.loads(text)))
+    record = json.loads(text)
+    fixed = record.pop("fixed_length", None)
+    return LatencySeries(
+        **_with_tuples(record), fixed_length=FixedLengthSeries(**_with_tuples(fixed)) if fixed else None
+    )
 
 
 def server_series(text: str) -> tuple[ServerSeries, ...]:

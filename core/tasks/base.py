@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -100,6 +100,11 @@ class Context:
     needs: frozenset[str] = frozenset({"answer"})
     """Keys of a prediction that the chosen metrics read: what none of them reads need not be computed."""
     protocol: MeasuringProtocol = field(default_factory=MeasuringProtocol)
+    on_token: Callable[[int], None] | None = None
+    """Called with 1, 2, 3, … as soon as each row of a batch has so many new tokens, by tasks that write; from 1 again
+    in the next batch. None: nobody times them."""
+    fixed_length: bool = False
+    """Whether each row is to get exactly `max_new_tokens` tokens, so that models are timed on equal work."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +194,10 @@ class Task(Protocol):
 
     def count(self, row: Answered) -> float:
         """The units (`unit`) of a row: tokens read, or tokens written where the task writes."""
+        ...
+
+    def written(self, row: Answered) -> int:
+        """How many tokens the model wrote for a row; 0 where it wrote none."""
         ...
 
     def blank(self, inputs: Mapping[str, Any]) -> Prediction:

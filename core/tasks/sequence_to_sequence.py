@@ -67,7 +67,7 @@ class SequenceToSequence(TextTask):
 
     def settings(self, model: Any, processor: Any, context: Context) -> dict[str, Any]:
         """Arguments of `generate`."""
-        return generation.settings(context.protocol)
+        return generation.settings(context)
 
     def forward(self, model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> Sequence[Any]:
         """Generated token ids, one array per piece."""
@@ -76,6 +76,10 @@ class SequenceToSequence(TextTask):
 
     def count(self, row: Answered) -> float:
         """Tokens written."""
+        return self.written(row)
+
+    def written(self, row: Answered) -> int:
+        """With the one that ends the text."""
         return sum(len(tokens) for tokens in row.outputs)
 
     def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:

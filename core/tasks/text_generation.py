@@ -166,6 +166,10 @@ class TextGeneration(TextTask):
             for piece, output in zip(row.pieces, row.outputs, strict=True)
         )
 
+    def written(self, row: Answered) -> int:
+        """With the one that ends the text."""
+        return sum(len(out) for piece, out in zip(row.pieces, row.outputs, strict=True) if piece.notes is None)
+
     def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
         """Each prediction is `{"answer": text}`, only what is new; empty where no metric reads it.
 
@@ -264,8 +268,7 @@ def _named(batch: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def _write(model: Any, processor: Any, batch: Mapping[str, Any], context: Context) -> list[NDArray[Any]]:
     """The new tokens of each prompt."""
     width = batch["input_ids"].shape[1]
-    settings = generation.settings(context.protocol)
-    settings["max_new_tokens"] = min(settings["max_new_tokens"], processor.model_max_length - width)
+    settings = generation.settings(context, room=processor.model_max_length - width)
     tokens = model.generate(**accepted_inputs(model, batch), **settings, pad_token_id=processor.pad_token_id)
     return generation.trimmed(tokens[:, width:], model)
 

@@ -1,9 +1,12 @@
 import itertools
 import statistics
+from dataclasses import replace
 
 import pytest
 
-from core.engine.latency import MAX_WARMUP, Dropout, Subject, joint
+from core.engine.events import Writing
+from core.engine.latency import FIXED_CALLS, MAX_WARMUP, Dropout, Subject, joint
+from core.engine.latency import measure as measure_with_tokens
 from core.engine.request import Call
 from core.records import Protocol
 
@@ -149,6 +152,80 @@ def test_the_first_that_can_be_timed_is_timed_twice(fails_at):
 def test_nobody_left_is_the_end():
     world = World()
     assert measure(world, world.subject("a", 10, fails_at=15), world.subject("b", 10, fails_at=3)) == [None, None]
+
+
+def writer(world, name, per_token, tokens, fails_at=None):
+    """Writes that many tokens for each row, 40 at a fixed length; `fails_at` is the number of a call at that length."""
+    fixed_calls = itertools.count(1)
+
+    def call(rows, steps):
+        took = steps * per_token * MS
+        world.asked.append((name, rows))
+        world.now += took
+        return Call(0, took, 0, writing=Writing(per_token * MS, took - per_token * MS, steps - 1, (steps,) * len(rows)))
+
+    def fixed(rows):
+        if next(fixed_calls) == fails_at:
+            raise Dropout
+        return call(rows, 40)
+
+    return Subject(lambda rows: call(rows, tokens), time_fixed_length=fixed)
+
+
+def measure_writers(world, *subjects, size=1, **protocol):
+    settings = Protocol(**{"min_calls": 50, "min_seconds": 0.1, "max_seconds": 60.0, **protocol})
+    return measure_with_tokens(subjects, requests(size), settings, session="s", clock=world.clock)
+
+
+def test_of_each_call_it_is_kept_when_its_tokens_came():
+    (series,) = measure_writers(world := World(), writer(world, "a", 5, tokens=3), size=2)
+    assert set(series.first_token_ns) == {5 * MS}
+    assert set(series.decode_ns) == {10 * MS}
+    assert set(series.decode_steps) == {2}
+    assert series.tokens == (3, 3) * 50
+
+
+def test_a_model_of_few_words_is_timed_on_equal_work_besides():
+    world = World()
+    short, long = measure_writers(world, writer(world, "short", 10, tokens=2), writer(world, "long", 5, tokens=30))
+    assert (set(short.forward_ns), set(long.forward_ns)) == ({20 * MS}, {150 * MS})
+    assert set(short.fixed_length.total_ns) == {400 * MS}
+    assert set(long.fixed_length.total_ns) == {200 * MS}
+    assert set(short.fixed_length.tokens) == set(long.fixed_length.tokens) == {40}
+
+
+def test_at_a_fixed_length_all_answer_the_same_few_requests_by_turns():
+    world = World()
+    found = measure_writers(world, *(writer(world, name, 5, tokens=3) for name in "abc"), size=4)
+    assert {len(series.fixed_length.total_ns) for series in found} == {FIXED_CALLS}
+    assert {series.fixed_length.requests for series in found} == {tuple(range(FIXED_CALLS))}
+    assert set(found[0].fixed_length.tokens) == {160}
+    turns = [name for name, _ in world.asked[-4 * FIXED_CALLS :]]
+    assert {"".join(sorted(turns[start : start + 4])) for start in range(0, len(turns), 4)} == {"aabc"}
+
+
+def test_a_slow_model_writes_at_a_fixed_length_for_a_quarter_of_the_time():
+    world = World()
+    (series,) = measure_writers(world, writer(world, "a", 50, tokens=2), max_seconds=40.0)
+    assert len(series.fixed_length.total_ns) == 5  # of 2 s each, in 10 s
+
+
+def test_models_that_write_nothing_are_timed_once():
+    world = World()
+    silent = replace(world.subject("plain", 10), time_fixed_length=lambda rows: pytest.fail("it writes nothing"))
+    plain, wordy = measure_writers(world, silent, writer(world, "wordy", 5, tokens=3))
+    assert plain.fixed_length is None
+    assert plain.tokens == plain.first_token_ns == ()
+    assert wordy.fixed_length is not None
+    assert [name for name, _ in world.asked[-FIXED_CALLS:]] == ["wordy"] * FIXED_CALLS
+
+
+@pytest.mark.parametrize("fails_at", [1, 15])
+def test_what_does_not_fit_at_the_fixed_length_keeps_its_other_times(fails_at):
+    world = World()
+    a, b = measure_writers(world, writer(world, "a", 5, 3, fails_at=fails_at), writer(world, "b", 5, 3))
+    assert (len(a.forward_ns), a.fixed_length) == (50, None)
+    assert len(b.fixed_length.total_ns) == FIXED_CALLS
 
 
 def test_a_neighbour_that_comes_and_goes_hits_both_and_not_their_ratio():

@@ -73,6 +73,18 @@ def test_a_trial_loads_predicts_times_and_ends(job, rows):
     assert events[-1].environment["threads"] == 1
 
 
+def test_a_model_that_writes_says_when_its_tokens_come(job, seq2seq):
+    protocol = replace(QUICK, max_new_tokens=5, latency_batch_sizes=(2,))
+    events, _ = run(job(seq2seq, task="summarization", metrics=("rougeL",), labels={}, protocol=protocol))
+    (series,) = (event.series for event in events if isinstance(event, Latency))
+    calls = len(series.forward_ns)
+    assert len(series.first_token_ns) == len(series.decode_ns) == len(series.decode_steps) == calls >= 3
+    assert len(series.tokens) == 2 * calls
+    whole = zip(series.preprocess_ns, series.forward_ns, series.first_token_ns, series.decode_ns, strict=True)
+    assert all(before < first and first + decode <= before + forward for before, forward, first, decode in whole)
+    assert set(series.fixed_length.tokens) == {10}
+
+
 def test_memory_is_told_phase_by_phase(job):
     events, _ = run(job())
     memory = next(event.mb for event in events if isinstance(event, Memory))
@@ -151,6 +163,14 @@ def test_a_request_is_timed_as_often_as_is_said(piped, job):
     ask(piped, {"do": "time", "rows": [0], "calls": 3})
     assert [type(from_json(piped.recv_bytes())) for _ in range(2)] == [Timed, Timed]
     assert kinds(ask(piped, {"do": "end"})) == [Memory, Done]
+
+
+def test_a_request_can_be_timed_at_a_fixed_length(piped, job, seq2seq):
+    protocol = replace(QUICK, max_new_tokens=5)
+    ask(piped, job(seq2seq, task="summarization", metrics=("rougeL",), labels={}, protocol=protocol))
+    took = ask(piped, {"do": "time", "rows": [0, 1, 2], "calls": 1, "fixed_length": True})[-1]
+    assert took.writing.tokens == (5, 5, 5)
+    assert took.writing.steps == 4
 
 
 def test_requests_that_arrive_by_chance_are_all_answered(piped, job):

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core import codec
 from core.errors import UnknownName, UserError
-from core.records import Chunk, Failure, LatencySeries, Outcome, RunResult, Variant
+from core.records import Chunk, Failure, FixedLengthSeries, LatencySeries, Outcome, RunResult, Variant
 from core.store import Store, encoding
 from core.store.runs import _status
 from tests.store.samples import chunk, evalset, prepared, rate, series
@@ -260,6 +261,13 @@ def test_times_kept_before_there_were_joint_measurements_are_still_read() -> Non
     text = '{"batch_size":1,"preprocess_ns":[1,2],"forward_ns":[3,4],"postprocess_ns":[5,6],'
     text += '"first_call_ns":9,"warmup_calls":10}'
     assert encoding.latency_series(text) == LatencySeries(1, (1, 2), (3, 4), (5, 6), 9, 10)
+
+
+def test_when_tokens_came_is_read_as_it_was_kept() -> None:
+    fixed = FixedLengthSeries((70, 80), (16, 16), (0, 1))
+    tokens = {"first_token_ns": (2, 3), "decode_ns": (1, 2), "decode_steps": (1, 2), "tokens": (2, 1, 3, 3)}
+    series = LatencySeries(2, (1, 2), (3, 4), (5, 6), 9, 10, (0, 1), "together", **tokens, fixed_length=fixed)
+    assert encoding.latency_series(codec.dumps(series)) == series
 
 
 def test_fifty_trials_of_two_thousand_rows_are_read_in_a_moment() -> None:
