@@ -137,7 +137,7 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
         "limit_violations": list(ranking.excluded.get(trial.id, ())),
         "limits_unknown": list(ranking.unknown.get(trial.id, ())),
         "truncated_rows": truncated_rows(outcome),
-        "notes": list(notes(outcome)),
+        "notes": list(notes(outcome, analysis.run.outcomes)),
         "environment": environment,
     }
 

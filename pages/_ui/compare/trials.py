@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from core.analysis.intervals import Interval
     from core.analysis.summary import Analysis, TrialSummary
-    from core.records import Limits
+    from core.records import Limits, RunResult
 
 
 def show(run: str, limits: Limits) -> None:
@@ -57,7 +57,7 @@ def show(run: str, limits: Limits) -> None:
         if any(row.screened for row in board):
             st.caption(SCREENING)
         if chosen and chosen[0] < len(board):
-            _details(analysis.trial(board[chosen[0]].trial), board[chosen[0]].violations)
+            _details(analysis.trial(board[chosen[0]].trial), board[chosen[0]].violations, analysis.run)
         else:
             st.caption("Intervals are 95 %. Tick a line for its notes, machine and log.")
 
@@ -216,7 +216,7 @@ def _columns(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _details(trial: TrialSummary, violations: tuple[str, ...]) -> None:
+def _details(trial: TrialSummary, violations: tuple[str, ...], run: RunResult) -> None:
     outcome = trial.outcome
     with st.container(border=True, key="trial_details"):
         st.text(f"{outcome.spec.model} @ {outcome.spec.revision[:12]}")
@@ -227,7 +227,7 @@ def _details(trial: TrialSummary, violations: tuple[str, ...]) -> None:
             if outcome.failure.log_tail:
                 with st.expander("Log", icon=":material/terminal:"):
                     st.code(outcome.failure.log_tail, language=None)
-        for note in (*violations, *notes(outcome)):
+        for note in (*violations, *notes(outcome, run.outcomes)):
             st.text(f"• {note}")
         environment = " · ".join(f"{name} {value}" for name, value in outcome.environment.items() if value is not None)
         if environment:
