@@ -23,12 +23,19 @@ import numpy as np
 from core.analysis.intervals import CONFIDENCE, Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from core.analysis.ranking import Ranking
     from core.analysis.summary import Analysis, TrialSummary
     from core.records import LatencySeries
 
+APART = (
+    "timed at another time (another block, because not all models fit into memory together, or another run), and the "
+    "machine may have changed since"
+)
+"""Why no ratio is given of two trials."""
 LEAST_CALLS = 6
 """Fewer pairs give no interval: all of them lie on one side of the true median too often (2 · 0.5^5 > 5 %)."""
 NOISY_RATIO = 0.05
@@ -106,6 +113,18 @@ def ratios(analysis: Analysis, against: str, batch_size: int) -> list[Ratio]:
     return sorted(found, key=lambda one: one.ratio)
 
 
+def apart(analysis: Analysis, against: str, batch_size: int) -> list[str]:
+    """Ids of the trials that were timed at that size, but not together with that one: no ratio is given of them."""
+    paired = {against, *(one.a for one in ratios(analysis, against, batch_size))}
+    return [trial.id for trial in analysis.finished if batch_size in trial.latency and trial.id not in paired]
+
+
+def together(trials: Sequence[TrialSummary], batch_size: int) -> bool:
+    """Whether all of them that were timed at that size were timed in one measurement."""
+    series = [one for trial in trials for one in trial.outcome.latency if one.batch_size == batch_size]
+    return len(series) < 2 or (len({one.session for one in series}) == 1 and bool(series[0].session))
+
+
 def noise_floor(analysis: Analysis, batch_size: int) -> NoiseFloor | None:
     """What the machine alone does at that batch size; of several measurements the noisiest. None: none was repeated."""
     floors = []
@@ -157,9 +176,8 @@ def table(analysis: Analysis, ranking: Ranking, batch_size: int) -> RatioTable |
         )
         for one in found
     ]
-    paired = {against, *(one.a for one in found)}
-    missing = [trial.name for trial in analysis.finished if batch_size in trial.latency and trial.id not in paired]
-    return RatioTable(analysis.trial(against).name, tuple(rows), tuple(missing), floor)
+    missing = tuple(analysis.trial(one).name for one in apart(analysis, against, batch_size))
+    return RatioTable(analysis.trial(against).name, tuple(rows), missing, floor)
 
 
 def _verdict(ratio: Ratio, noise: float) -> str:

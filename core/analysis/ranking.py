@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.analysis import latency_ratio
 from core.analysis import limits as limit_checks
 from core.analysis.summary import analyse
 from core.analysis.wording import enumerate_words, megabytes, milliseconds, p_value, points, quality
@@ -69,7 +70,9 @@ def choose(analysis: Analysis, limits: Limits | None = None) -> Ranking:
         tied=tuple(trial.id for trial in by_cost),
         leader=max(tied, key=lambda trial: gain(analysis, trial)).id if tied else None,
         winner=by_cost[0].id if by_cost else None,
-        reason=_reason(analysis, within, by_cost, outside, percentile, raced=bool(stopped)) + _left_behind(stopped),
+        reason=_reason(analysis, within, by_cost, outside, percentile, raced=bool(stopped))
+        + _timed_apart(by_cost)
+        + _left_behind(stopped),
     )
 
 
@@ -157,6 +160,14 @@ def _cheapest_in(winner: TrialSummary, tied: list[TrialSummary], percentile: int
     if len({cost[1] for cost in costs}) > 1:
         return f"lightest ({megabytes(winner.memory())} of memory)"
     return "smallest" if len({cost[2] for cost in costs}) > 1 else "first in the plan"
+
+
+def _timed_apart(tied: list[TrialSummary]) -> str:
+    """Which of the tied is the fastest is known less well where they were timed one after the other."""
+    smallest = tied[0].smallest_batch if tied else None
+    if smallest is None or len(tied) == 1 or latency_ratio.together(tied, smallest.batch_size):
+        return ""
+    return " Not all of these were timed together: which is the fastest is less sure."
 
 
 def _left_behind(stopped: list[TrialSummary]) -> str:

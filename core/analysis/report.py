@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from core.analysis import latency_ratio, serving
 from core.analysis.cost import joules_per_row
+from core.analysis.intervals import UNDEFINED
 from core.analysis.notes import notes, truncated_rows
 from core.analysis.raced import raced
 from core.analysis.ranking import Ranking, choose
 from core.analysis.summary import Analysis, TrialSummary, analyse
 from core.analysis.timing import LEAST_CALLS
+from core.analysis.writing import speed_ratios, writings
 from core.tasks.base import AUDIO_SECOND
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from core.analysis.paired import Pair
     from core.analysis.serving import ScenarioRow, Server, TriedRate
     from core.analysis.timing import Latency
+    from core.analysis.writing import Writing
     from core.records import Failure, RunResult
 
 _ENVIRONMENT = ("cpu", "gpu", "torch", "transformers", "threads")
@@ -63,16 +66,22 @@ def document(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
         "winner_reason": ranking.reason,
         "pairs": [_pair(pair) for pair in analysis.pairs(baseline=ranking.leader)],
         **_timed_together(analysis, ranking),
+        **_token_rates(analysis, ranking),
     }
 
 
 def _timed_together(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
-    """`latency_ratios`: a takes that many times as long as b, the chosen one; `noise_floor` by batch size."""
-    ratios, floors = [], {}
+    """`latency_ratios`: a takes that many times as long as b, the chosen one; `noise_floor` by batch size.
+
+    `latency_not_compared`: trials that were not timed together with b, by batch size, and why that is no ratio.
+    """
+    ratios, floors, refused = [], {}, {}
     for size in sorted({size for trial in analysis.finished for size in trial.latency}):
         against = latency_ratio.baseline(analysis, ranking, size)
         if against is not None:
             ratios += latency_ratio.ratios(analysis, against, size)
+            if missing := latency_ratio.apart(analysis, against, size):
+                refused[str(size)] = {"trials": missing, "reason": latency_ratio.APART}
         floor = latency_ratio.noise_floor(analysis, size)
         if floor is not None:
             floors[str(size)] = {
@@ -85,11 +94,23 @@ def _timed_together(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
                 "noisy": floor.noisy,
             }
     plain = [{name: _number(v) if isinstance(v, float) else v for name, v in asdict(one).items()} for one in ratios]
-    return {"latency_ratios": plain, "noise_floor": floors}
+    return {"latency_ratios": plain, "latency_not_compared": refused, "noise_floor": floors}
+
+
+def _token_rates(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
+    """`token_rate_ratios`, of tasks that write: a writes so many times the tokens per second of b, at a fixed length."""
+    found = []
+    for size in sorted({size for trial in analysis.finished for size in trial.latency}):
+        against = latency_ratio.baseline(analysis, ranking, size)
+        if against is not None:
+            found += speed_ratios(analysis, against, size)
+    plain = [{name: _number(v) if isinstance(v, float) else v for name, v in asdict(one).items()} for one in found]
+    return {"token_rate_ratios": plain} if plain else {}
 
 
 def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[str, Any]:
     outcome, spec, facts = trial.outcome, trial.outcome.spec, trial.outcome.candidate
+    written = writings(trial)
     environment = dict.fromkeys(_ENVIRONMENT) | dict(outcome.environment)
     return {
         "trial": outcome.trial,
@@ -117,6 +138,7 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
             for name, score in trial.scores.items()
         },
         "latency_ms": {str(size): _latency(latency) for size, latency in trial.latency.items()},
+        **({"generation": {str(size): _writing(one) for size, one in written.items()}} if written else {}),
         "throughput": {
             "rows_per_second": _number(trial.speed.rows_per_second),
             "tokens_per_second": _number(trial.speed.units_per_second) if analysis.task.unit == "token" else None,
@@ -159,6 +181,25 @@ def _latency(latency: Latency) -> dict[str, Any]:
         "first_call": _number(latency.first_call),
         "stages": stages,
         "forward_on_gpu": _number(latency.device),
+    }
+
+
+def _writing(writing: Writing) -> dict[str, float | None]:
+    """Times of tokens with their intervals, and what was written, of a trial that writes."""
+    intervals = {
+        **{f"first_token_ms_p{q}": writing.first_token_ms.get(q, UNDEFINED) for q in LEAST_CALLS},
+        "token_ms": writing.token_ms,
+        "tokens_per_second": writing.tokens_per_second,
+    }
+    ends = {
+        f"{name}{end}": number
+        for name, found in intervals.items()
+        for end, number in zip(("", "_low", "_high"), _interval(found).values(), strict=True)
+    }
+    return {
+        **ends,
+        "tokens_per_row": _number(writing.tokens_per_row),
+        "fixed_tokens_per_row": _number(writing.fixed_tokens),
     }
 
 

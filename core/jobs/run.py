@@ -1,7 +1,8 @@
 """Executes the trials of a run: they predict one after the other, stay loaded, and are timed together at the end.
 
 Only one of them works at any time; the others wait on their pipes. Where the next model would not fit into memory
-beside those that wait, these are timed and ended first: the run is then timed in blocks.
+beside those that wait, these are timed and ended first: the run is then timed in blocks, whose order is drawn
+(`core.jobs.order`).
 
 In a race they predict in rounds, and those that are surely worse end between two of them (`core.jobs.race`).
 """
@@ -10,21 +11,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from core.catalog.fit import fits
 from core.engine import environment, latency, serving
+from core.engine.neighbours import Neighbours, neighbours, worst
 from core.engine.request import requests
-from core.jobs.keeper import LEASE_SECONDS, Keeper
+from core.jobs.keeper import Keeper
+from core.jobs.order import available_mb, claims, drawn_order
 from core.jobs.race import Race
 from core.jobs.trial import OnProgress, Trial
 from core.records import Protocol
 from core.store import Claim, Store
 
-MB = 1_000_000
 IN_BLOCKS = (
     "Not all trials fit into memory together: this one was timed together with {others}. "
-    "Its times and those of the other trials of the run were taken one after the other."
+    "Its times and those of the other trials of the run were taken one after the other, so no ratio is given between "
+    "them."
 )
+DRAWN = " The order was drawn."
 
 
 def execute(
@@ -52,12 +58,13 @@ def execute(
     """
     waiting: list[Trial] = []
     count, blocks = 0, 0
-    claim: Claim | None = first
     race = Race(store, first) if first.spec.race else None
     try:
-        while claim is not None:
+        order = drawn_order(store, first)
+        in_blocks = IN_BLOCKS + (DRAWN if order else "")
+        for claim in claims(store, runner, first, hardware, order):
             if waiting and not _fits_beside(claim, waiting):
-                _end_together(waiting, race, in_blocks=True)
+                _end_together(waiting, race, in_blocks)
                 waiting, blocks = [], blocks + 1
             trial = Trial(store, runner, claim, keeper, token, on_progress, race.keep if race else None)
             waiting.append(trial)
@@ -70,8 +77,7 @@ def execute(
                     trial.end()
             waiting = [one for one in waiting if not one.over]
             count += 1
-            claim = store.claim(runner, LEASE_SECONDS, first.run, hardware)
-        _end_together(waiting, race, in_blocks=blocks > 0)
+        _end_together(waiting, race, in_blocks if blocks else "")
     finally:
         for trial in waiting:
             trial.release()
@@ -80,11 +86,7 @@ def execute(
 
 def _fits_beside(claim: Claim, waiting: Sequence[Trial]) -> bool:
     """Whether a model can be loaded while others are. Where nothing is known of its size, it has to try."""
-    import psutil
-
-    variant = claim.spec.variant
-    memory: dict[str, float | None] = dict(environment.memory())
-    memory["cpu"] = psutil.virtual_memory().available / MB
+    variant, memory = claim.spec.variant, available_mb()
     total = memory.get(variant.device)
     if claim.candidate is None or total is None:
         return True
@@ -96,18 +98,18 @@ def _fits_beside(claim: Claim, waiting: Sequence[Trial]) -> bool:
     return fits(claim.candidate, variant, memory).verdict in ("yes", "unknown")
 
 
-def _end_together(trials: Sequence[Trial], race: Race | None, *, in_blocks: bool) -> None:
-    """Let the trials race, where they do; time those that are left, and end them."""
+def _end_together(trials: Sequence[Trial], race: Race | None, in_blocks: str) -> None:
+    """Let the trials race, where they do; time those that are left, note `in_blocks` where it is said, and end them."""
     if race:
         trials = race.run(trials)
     if trials and trials[0].claim.spec.protocol.latency_batch_sizes:
-        _time_together(trials, in_blocks=in_blocks)
+        _time_together(trials, in_blocks)
     else:
         for trial in trials:
             trial.end()
 
 
-def _time_together(trials: Sequence[Trial], *, in_blocks: bool) -> None:
+def _time_together(trials: Sequence[Trial], in_blocks: str) -> None:
     """Time these trials on the same requests, by turns, and end them."""
     for trial in trials:
         trial.begin_timing()
@@ -116,11 +118,14 @@ def _time_together(trials: Sequence[Trial], *, in_blocks: bool) -> None:
         return
     session = uuid.uuid4().hex[:12]
     protocol, rows = trials[0].claim.spec.protocol, len(trials[0].evalset.ids)
+    looks = [_gpu_neighbours(trials)]
     busy, speeds = environment.busy_percent(), dict[str, float]()
     for size in protocol.latency_batch_sizes:
         able = [trial for trial in trials if not trial.over]
-        subjects = [latency.Subject(trial.time, trial.first_call_ns) for trial in able]
-        found = latency.joint(subjects, requests(rows, size), protocol, session=session)
+        subjects = [
+            latency.Subject(trial.time, trial.first_call_ns, partial(trial.time, fixed_length=True)) for trial in able
+        ]
+        found = latency.measure(subjects, requests(rows, size), protocol, session=session)
         for trial, series in zip(able, found, strict=True):
             if series is not None:
                 trial.keep_times(series)
@@ -129,13 +134,28 @@ def _time_together(trials: Sequence[Trial], *, in_blocks: bool) -> None:
     if protocol.server_p99_ms is not None:
         _serve_together([trial for trial in trials if trial.claim.trial in speeds], speeds, protocol, session)
     busy = max(busy, environment.busy_percent())
+    gpu = worst([*looks, _gpu_neighbours(trials)])
     for trial in trials:
         if in_blocks:
             others = [one.claim.spec.model for one in trials if one is not trial]
-            trial.note(IN_BLOCKS.format(others=", ".join(others) or "no other"))
+            trial.note(in_blocks.format(others=", ".join(others) or "no other"))
         if note := environment.busy_note(busy):
             trial.note(note)
-        trial.end({"busy_percent": round(busy, 1)})
+        facts: dict[str, Any] = {"busy_percent": round(busy, 1)}
+        if gpu and _is_on_gpu(trial):
+            facts |= gpu.facts()
+            if note := gpu.note():
+                trial.note(note)
+        trial.end(facts)
+
+
+def _gpu_neighbours(trials: Sequence[Trial]) -> Neighbours | None:
+    """Who else works on the GPU, where one of these trials is there."""
+    return neighbours() if any(_is_on_gpu(trial) and not trial.over for trial in trials) else None
+
+
+def _is_on_gpu(trial: Trial) -> bool:
+    return trial.claim.spec.variant.device == "cuda"
 
 
 def _serve_together(

@@ -172,6 +172,7 @@ class Store:
         lease_seconds: float = 60,
         run_id: str | None = None,
         hardware: Collection[str] | None = None,
+        trial: str | None = None,
     ) -> Claim | None:
         """Take the next trial: queued, or left behind by a runner that vanished.
 
@@ -180,9 +181,10 @@ class Store:
             lease_seconds: How long it stays taken without `renew`.
             run_id: Only from this run.
             hardware: Only trials of these machine fingerprints; None: of all.
+            trial: Only this one; None: the first there is.
         """
         with self._database.write() as connection:
-            return trials.claim(connection, runner_id, lease_seconds, run_id, hardware)
+            return trials.claim(connection, runner_id, lease_seconds, run_id, hardware, trial)
 
     def renew(self, trial: str, runner_id: str, lease_seconds: float = 60) -> bool:
         """Hold a trial longer. False where the runner must stop: cancelled, paused, or lost to another."""

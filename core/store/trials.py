@@ -53,7 +53,12 @@ def timestamp() -> str:
 
 
 def claim(
-    connection: Connection, runner: str, lease_seconds: float, run: str | None, hardware: Collection[str] | None
+    connection: Connection,
+    runner: str,
+    lease_seconds: float,
+    run: str | None,
+    hardware: Collection[str] | None,
+    trial: str | None = None,
 ) -> Claim | None:
     """Take the next trial that wants to run: the oldest run's first, in plan order. None where there is none."""
     present = now(connection)
@@ -70,6 +75,8 @@ def claim(
         query = query.where(runs.c.id == run)
     if hardware is not None:
         query = query.where(trials.c.hardware.in_(hardware))
+    if trial is not None:
+        query = query.where(trials.c.id == trial)
     while (found := connection.execute(query).first()) is not None:
         if _take(connection, found.id, runner, present, lease_seconds):
             return _claimed(connection, found.id, found.run)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.analysis import latency_ratio
 from core.analysis.latency_ratio import duplicates_cv, median_interval, noise_floor, ratios
-from core.analysis.ranking import choose
+from core.analysis.ranking import choose, rank
 from core.analysis.report import report
 from core.analysis.summary import analyse
 from core.records import LatencySeries
@@ -51,6 +51,24 @@ def test_only_calls_of_the_same_request_are_pairs():
 def test_what_was_timed_apart_has_no_ratio():
     analysis = analyse(run_of(series([1e6] * 20), series([2e6] * 20, session="another"), series([3e6] * 20, (), "s")))
     assert ratios(analysis, analysis.trials[0].id, 1) == []
+    document = report(analysis.run)
+    assert document["latency_ratios"] == []
+    assert document["latency_not_compared"]["1"]["reason"].startswith("timed at another time (another block, because")
+    assert set(document["latency_not_compared"]["1"]["trials"]) == {one.id for one in analysis.trials} - {
+        document["winner"]
+    }
+
+
+def test_the_choice_says_where_the_tied_were_not_timed_together():
+    run = make_run(2, 60, accuracies=(0.8, 0.8))
+    less_sure = " Not all of these were timed together: which is the fastest is less sure."
+    assert less_sure not in rank(run).reason
+    for session in ("another", ""):
+        later = tuple(replace(one, session=session) for one in run.outcomes[1].latency)
+        apart = replace(run, outcomes=(run.outcomes[0], replace(run.outcomes[1], latency=later)))
+        assert rank(apart).reason == rank(run).reason + less_sure
+    alone = replace(run, outcomes=(run.outcomes[0], replace(run.outcomes[1], latency=())))
+    assert less_sure not in rank(alone).reason
 
 
 def test_times_of_before_joint_measurements_have_neither_ratio_nor_floor():
