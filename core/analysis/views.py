@@ -342,7 +342,7 @@ class MemoryRow:
     trial: str
     name: str
     predicted: float
-    """From the number of parameters alone, before anything was fetched (`catalog.fit`)."""
+    """From the number of parameters and the size of the files, before they were fetched (`catalog.fit`)."""
     peak: float
     model: float
     phases: Mapping[str, float]

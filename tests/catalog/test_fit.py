@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.catalog.fit import fits, format_params, parse_params
+from core.catalog.fit import fits, format_params, model_mb, parse_params
 from core.errors import UserError
 from core.records import Candidate, Variant
 
@@ -62,6 +62,40 @@ def test_half_the_bytes_per_parameter_need_less():
     model = Candidate("hub", "a/b", parameters=10**9)
     full, half = (fits(model, Variant(dtype=dtype), {"cpu": 4_000}) for dtype in ("float32", "bfloat16"))
     assert (full.verdict, half.verdict) == ("no", "yes")
+
+
+MEASURED = [
+    (187_974, 0.5, "float32", 70.8),
+    (980_870, 2.1, "float32", 86.9),
+    (14_833_538, 30.1, "float32", 183.4),
+    (18_257_410, 73.3, "float32", 223.7),
+    (51_195_650, 205.0, "float32", 402.4),
+    (93_722_882, 375.2, "float32", 559.5),
+    (187_974, 0.5, "bfloat16", 117.2),
+    (14_833_538, 30.1, "bfloat16", 158.2),
+    (51_195_650, 205.0, "bfloat16", 330.6),
+    (93_722_882, 375.2, "bfloat16", 586.6),
+]
+"""Parameters, MB of the files, precision, peak of a classifier on two cores."""
+
+
+@pytest.mark.parametrize(("parameters", "file", "dtype", "peak"), MEASURED)
+def test_the_peak_of_a_classifier_is_predicted_within_a_fifth(parameters, file, dtype, peak):
+    model = Candidate("hub", "a/b", parameters=parameters, download_bytes=int(file * 1e6))
+    assert model_mb(model, Variant(dtype=dtype)) == pytest.approx(peak, rel=0.2)
+
+
+def test_weights_that_are_converted_count_twice_in_what_is_measured_and_once_in_what_has_to_fit():
+    bare = Candidate("hub", "a/b", parameters=10**9)
+    stored = Candidate("hub", "a/b", parameters=10**9, download_bytes=4 * 10**9)
+    half = Variant(dtype="bfloat16")
+    assert model_mb(stored, half) == pytest.approx(6025)
+    assert model_mb(stored, Variant()) == model_mb(bare, Variant())
+    assert fits(stored, half, {"cpu": 4_000}) == fits(bare, half, {"cpu": 4_000})
+
+
+def test_on_a_gpu_the_rule_of_a_fifth_holds_for_small_models_too():
+    assert model_mb(Candidate("hub", "a/b", parameters=10**7), Variant(device="cuda")) == pytest.approx(48)
 
 
 def test_a_device_that_is_not_there_does_not_fit_anything():

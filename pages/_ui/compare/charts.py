@@ -12,7 +12,7 @@ from core.analysis import latency_ratio, views
 from core.analysis.wording import NOTHING, enumerate_words, three_digits
 from core.export.text import markdown
 from pages._ui import cached
-from pages._ui.compare import pictures, scenarios
+from pages._ui.compare import pictures, scenarios, tokens
 
 if TYPE_CHECKING:
     from core.records import Limits
@@ -29,6 +29,7 @@ def latency(run: str, limits: Limits) -> None:
         )
     if sizes:
         _ratios(latency_ratio.table(analysis, cached.ranking(run, limits), size or sizes[0]))
+        tokens.show(run, limits, size or sizes[0])
     st.markdown("**Every call**")
     pictures.show(run, limits, pictures.latency_distribution, size, alt="Distribution of call times per trial")
     left, right = st.columns(2, gap="medium")
@@ -71,7 +72,9 @@ def _memory_table(rows: list[views.MemoryRow]) -> None:
         placeholder=NOTHING,
         column_config={
             "trial": st.column_config.TextColumn("Trial", width="medium", pinned=True),
-            "predicted": number("Predicted (MB)", help="From the number of parameters alone, before the download."),
+            "predicted": number(
+                "Predicted (MB)", help="From the number of parameters and the size of the files, before the download."
+            ),
             "peak": number("Measured peak (MB)"),
             "model": number("Loaded model (MB)"),
             **phases,
@@ -107,7 +110,7 @@ def _ratios(table: latency_ratio.RatioTable | None) -> None:
     if table.floor is not None:
         st.caption(latency_ratio.noise_in_words(table.floor))
     if table.missing:
-        st.caption(f"Timed at another time, so not compared here: {markdown(enumerate_words(table.missing))}.")
+        st.caption(f"Not compared: {markdown(enumerate_words(table.missing))}, {latency_ratio.APART}.")
 
 
 def _first_calls(rows: list[views.StageRow]) -> None:
