@@ -110,7 +110,8 @@ def stages(rows: Sequence[StageRow]) -> go.Figure:
             [safe(row.name), milliseconds(value), f"{share:.1%}", _on_gpu(row) if stage == "forward" else ""]
             for row, value, share in zip(rows, values, shares, strict=True)
         ]
-        text = f"<b>%{{customdata[0]}}</b><br>{word} %{{customdata[1]}}, %{{customdata[2]}}%{{customdata[3]}}<extra></extra>"
+        said = f"{word} %{{customdata[1]}}, %{{customdata[2]}}%{{customdata[3]}}"
+        text = f"<b>%{{customdata[0]}}</b><br>{said}<extra></extra>"
         _add_bars(fig, values, [colour] * len(rows), customdata=hover, hovertemplate=text)
     _say_above(fig, drawing.key((word, colour) for _, colour, word in parts))
     fig.update_layout(barmode="stack")

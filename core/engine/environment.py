@@ -92,6 +92,8 @@ def cores() -> int:
 @cache
 def ram_mb() -> int:
     """Physical memory of the machine, MB of 10^6 bytes."""
+    if hasattr(os, "sysconf"):  # bench.gpu runs without psutil
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MB
     import psutil
 
     return int(psutil.virtual_memory().total) // MB

@@ -78,7 +78,7 @@ def worst(looks: Iterable[Neighbours | None]) -> Neighbours | None:
 
 
 def _family() -> set[int]:
-    """This process and all that it has started: the models that wait for their turn."""
+    """The present process and all that it has started: models that wait for their turn."""
     import psutil
 
     me = psutil.Process()

@@ -16,7 +16,7 @@ class Variant:
     device: str = "cpu"
     """`cpu`, `cuda` or `mps`."""
     dtype: str = "float32"
-    """`float32`, `bfloat16` or `float16`."""
+    """`float32`, `bfloat16` or `float16`; on `cuda` also `tf32`: float32 that is multiplied at ten bits of mantissa."""
     backend: str = "torch"
     quantization: str | None = None
     threads: int | None = None

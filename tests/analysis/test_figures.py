@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +69,19 @@ def test_points_lie_where_the_view_says_and_the_winner_is_named():
     assert {(trace.x[0], trace.y[0]) for trace in traces} == {(p.latency.value, p.quality.value) for p in view.points}
     winner = analysis.trial(ranking.winner).name
     assert [trace.text[0] for trace in traces if trace.text and "<b>" in trace.text[0]] == [f"<b>{winner}</b>"]
+
+
+def test_the_forward_bar_says_what_the_gpu_itself_counted():
+    rows = [replace(row, device=1.5 if place == 0 else float("nan")) for place, row in enumerate(stage_rows())]
+    tokenise, forward, _ = figures.stages(rows).data
+    assert [extra for *_, extra in forward.customdata] == ["<br>by the GPU's own clock 1.50 ms"] + [""] * (
+        len(rows) - 1
+    )
+    assert {extra for *_, extra in tokenise.customdata} == {""}
+
+
+def stage_rows():
+    return views.stages(analyse(make_run(3, 100)))
 
 
 @pytest.mark.parametrize(

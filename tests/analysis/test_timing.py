@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,12 @@ def test_numbers_of_a_series():
     assert (latency.calls, latency.mean, latency.median.value, latency.first_call) == (4, 2.5, 2.5, 9.0)
     assert latency.rows_per_second == 8 / 0.0025
     assert latency.stages == {"preprocess": 0.0, "forward": 2.5, "postprocess": 0.0}
+    assert math.isnan(latency.device)
+
+
+def test_what_a_gpu_counted_of_the_forward_pass_is_a_mean_of_its_own():
+    clocked = replace(series([4, 6]), device_ns=(1_000_000, 2_000_000))
+    assert (from_series(clocked).device, from_series(clocked).stages["forward"]) == (1.5, 5.0)
 
 
 @given(st.lists(st.floats(0.1, 1e4), min_size=1, max_size=300), st.sampled_from([0.5, 0.9, 0.95]))

@@ -197,6 +197,28 @@ def test_out_of_memory_halves_the_batch_and_what_was_prepared_is_let_go(gpu, row
     assert gpu.device.emptied == 2
 
 
+def test_the_clock_of_the_device_leaves_padding_and_copying_out(gpu, rows, monkeypatch):
+    clock = iter((4, 9))
+    seen = []
+    monkeypatch.setattr(gpu.device, "mark", lambda: (seen.append("mark"), next(clock))[1])
+    monkeypatch.setattr(gpu.device, "nanoseconds", lambda began, ended: ended - began)
+    monkeypatch.setattr(gpu.device, "synchronize", lambda: seen.append("synchronize"))
+
+    def collate(processor, batch):
+        seen.append("padded")
+        return TASK.collate(processor, batch)
+
+    def forward(*batch):
+        seen.append("model")
+        return TASK.forward(*batch)
+
+    monkeypatch.setattr(gpu, "task", TaskWith(collate, forward))
+    (one,) = TASK.encode(gpu.processor, rows[:1], Context())
+    gpu.forward(one, Context())
+    assert seen == ["padded", "mark", "model", "mark", "synchronize"]
+    assert gpu.device_ns == 5
+
+
 def test_the_processor_prepares_nothing_ahead(classifier, rows, monkeypatch):
     session = BACKEND.load(classifier, TASK, Variant(threads=1))
     threads = []

@@ -58,6 +58,22 @@ def test_a_budget_that_does_not_fit_is_not_taken():
     assert search(8192, room=5_000)[0] == 4096
 
 
+def test_on_a_gpu_it_grows_until_the_memory_is_full():
+    budget, ran = Budget(Protocol(), device="cuda"), []
+
+    def run(batch):
+        if sum(batch) > 70_000:
+            raise TrialFailed("out_of_memory", "full")
+        ran.append(sum(batch))
+        return 0.05 + sum(batch) / 1e6  # to start the kernels of a batch costs the same at any size
+
+    lengths = [10 + number % 40 for number in range(400_000)]
+    left = budget.search(lengths, lambda length: length, run)
+    assert budget.tokens == 65_536
+    assert max(ran) > 60_000
+    assert sum(ran) + sum(left) == sum(lengths), "what did not fit is not lost"
+
+
 def test_a_halved_budget_is_searched_no_more():
     notes = []
     budget = Budget(Protocol(), notes.append)

@@ -53,6 +53,16 @@ def one(forward=10, world=None, **protocol):
     return measure(world, world.subject("a", forward), **protocol)[0]
 
 
+def test_what_a_gpu_counted_is_kept_call_by_call():
+    world = World()
+    plain = world.subject("a", 10)
+    clocked = Subject(lambda rows: replace(plain.time(rows), device=len(world.asked)))
+    series = measure(world, clocked)[0]
+    assert len(series.device_ns) == len(series.forward_ns)
+    assert len(set(series.device_ns)) == len(series.device_ns)
+    assert one().device_ns == ()
+
+
 def test_stages_are_kept_apart_and_raw():
     series = one()
     assert set(series.preprocess_ns) == {2 * MS}

@@ -16,6 +16,7 @@ import pytest
 
 from core.catalog.fit import Fit
 from core.engine import environment
+from core.engine.neighbours import Neighbours
 from core.jobs import keeper, trial
 from core.jobs import run as runs
 from core.jobs.local import LocalWorker
@@ -50,6 +51,25 @@ def test_trials_of_a_run_are_timed_on_the_same_requests(store: Store, worker: Ca
         assert others.again_ns == ()
         assert mine.first_call_ns == 5000
     assert first.environment["busy_percent"] >= 0
+
+
+def test_a_gpu_that_others_use_meanwhile_is_a_note_and_no_error(
+    store: Store, worker: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker(targets.measure)
+    monkeypatch.setattr(runs, "_is_on_gpu", lambda trial: trial.claim.spec.model == LARGE)
+    looks = iter([Neighbours(0, 0, 3.0), Neighbours(1, 500, 45.0)])
+    monkeypatch.setattr(runs, "neighbours", lambda: next(looks))
+    on_cpu, on_gpu = measured(store, SMALL, LARGE)
+    told = "The GPU was shared when latency was measured: other work took 45 % of its time"
+    assert (on_gpu.status, on_gpu.environment["gpu_processes"], on_gpu.environment["gpu_processes_mb"]) == (
+        "done",
+        1,
+        500,
+    )
+    assert next(note for note in on_gpu.notes if "GPU" in note).startswith(told)
+    assert not any("GPU" in note for note in on_cpu.notes)
+    assert "gpu_busy_percent" not in on_cpu.environment
 
 
 def test_all_have_predicted_before_the_first_is_timed(store: Store, worker: Callable[[Any], None]) -> None:
@@ -193,3 +213,15 @@ def test_a_runner_killed_while_it_times_is_resumed_and_rows_are_not_predicted_ag
 
 def _impatient(*arguments: Any) -> LocalWorker:
     return LocalWorker(*arguments, target=targets.measure_without_predicting)
+
+
+def test_a_gpu_that_vanishes_is_a_failed_row_and_the_others_go_on(store: Store, worker: Callable[[Any], None]) -> None:
+    worker(targets.lose_the_gpu_of_the_tiny_one)
+    run = store.submit(planned(SMALL, LARGE, protocol=replace(QUICK, batch_size=8)))
+    assert Runner(store).work(run) == 2
+    lost, finished = store.run(run).outcomes
+    assert lost.failure is not None
+    assert (lost.status, lost.failure.kind) == ("failed", "crash")
+    assert lost.failure.message.startswith("The GPU stopped working in the middle of the trial: CUDA error: unspec")
+    assert "nvidia-smi" in lost.failure.hint
+    assert (finished.status, finished.rows_done) == ("done", 40)

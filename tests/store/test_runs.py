@@ -266,6 +266,7 @@ def test_times_kept_before_there_were_joint_measurements_are_still_read() -> Non
 def test_when_tokens_came_is_read_as_it_was_kept() -> None:
     fixed = FixedLengthSeries((70, 80), (16, 16), (0, 1))
     tokens = {"first_token_ns": (2, 3), "decode_ns": (1, 2), "decode_steps": (1, 2), "tokens": (2, 1, 3, 3)}
+    tokens["device_ns"] = (2, 3)
     series = LatencySeries(2, (1, 2), (3, 4), (5, 6), 9, 10, (0, 1), "together", **tokens, fixed_length=fixed)
     assert encoding.latency_series(codec.dumps(series)) == series
 

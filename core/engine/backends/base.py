@@ -24,8 +24,7 @@ class Session(Protocol):
     """The part of loading that exported or compiled: an application pays it once, ahead of time."""
     device_ns: int | None
     """Of the last `forward`, what a GPU's own clock counted from the model's first command to its last: waiting for
-    Python to give the next command is in it, padding and the copy to the GPU are not. None where there is no such clock.
-    """
+    Python to give the next command is in it, padding and the copy to the GPU are not. None without such a clock."""
 
     def forward(self, batch: Sequence[Piece], context: Context, ahead: Sequence[Piece] = ()) -> Sequence[Any]:
         """Pad, move to the device, run. Returns what the task's `forward` returns; the device is synchronised.

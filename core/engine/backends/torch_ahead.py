@@ -15,9 +15,9 @@ Batch = Mapping[str, Any]
 class Ahead:
     """Pads one batch ahead and copies it to the GPU.
 
-    A task hands out its results on the CPU, and so waits for the GPU: what is to be done meanwhile takes a thread, which
-    has Python to itself while the other one waits. A copy runs beside a computation only from pinned memory and on a
-    stream of its own (CUDA C++ Programming Guide, "Overlap of Data Transfer and Kernel Execution").
+    A task hands out its results on the CPU, and so waits for the GPU: what is to be done meanwhile takes a thread,
+    which has Python to itself while the other one waits. A copy runs beside a computation only from pinned memory and
+    on a stream of its own (CUDA C++ Programming Guide, "Overlap of Data Transfer and Kernel Execution").
     """
 
     def __init__(self, cuda: Any, device: str = "cuda") -> None:
@@ -47,7 +47,7 @@ class Ahead:
         stream.wait_event(copied)
         for tensor in batch.values():
             if hasattr(tensor, "record_stream"):
-                # Its memory came from the other stream, which must not give it to another batch before this one is done.
+                # Its memory is the other stream's, which must not give it to another batch before this one is done.
                 tensor.record_stream(stream)
         return batch
 

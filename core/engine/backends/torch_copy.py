@@ -53,10 +53,11 @@ def _converted(tensor: Any, precision: Any) -> Any:
 
 def _free_bytes(session: TorchSession, limit_mb: int | None) -> float:
     """What the device has left; of the process's own memory, no more than the plan allows."""
-    import psutil
     import torch
 
     if session.device.name == "cuda":
         return float(torch.cuda.mem_get_info()[0])
+    import psutil
+
     free = float(psutil.virtual_memory().available)
     return free if limit_mb is None else min(free, limit_mb * MB - resident_bytes())

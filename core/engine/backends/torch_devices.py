@@ -185,7 +185,8 @@ def _recorded(module: Any) -> Any:
 
 def _between(began: Any, ended: Any) -> int:
     """`elapsed_time` gives milliseconds, to half a microsecond or so."""
-    return round(began.elapsed_time(ended) * 1e6)
+    milliseconds: float = began.elapsed_time(ended)
+    return round(milliseconds * 1e6)
 
 
 def open_device(name: str) -> TorchDevice:
