@@ -71,6 +71,11 @@ class Server:
         return min(above, default=math.nan)
 
     @property
+    def enclosed(self) -> bool:
+        """Whether the highest rate is known: one held, and one a little above it did not."""
+        return self.highest < self.lost
+
+    @property
     def in_words(self) -> str:
         """What is known, in a clause."""
         bound = f"p99 under {self.bound_ms:g} ms"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.analysis import drawing
-from core.analysis.drawing import BLUE, GREY, VERMILION, bold
+from core.analysis.drawing import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, bold
 from core.analysis.placement import spread
 from core.analysis.wording import milliseconds, three_digits
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from core.analysis.serving import ScenarioRow, Server
 
+_COLOURS = (BLUE, GREEN, ORANGE, PINK, SKY, GREY)
 _ROOM = (320, 17)
 """Pixels of the plot's height, and of a line of text."""
 
@@ -26,7 +27,7 @@ _ROOM = (320, 17)
 def p99_over_rate(rows: Sequence[ScenarioRow]) -> go.Figure:
     """A line per trial over the rates it was tried at; where one was given up stands a cross on the upper edge.
 
-    The bound is a dashed line, the interval of each percentile an error bar.
+    The bound is a dashed line, the interval of each percentile an error bar. A rate that did not hold is a ring.
     """
     found = [(row.name, row.server) for row in rows if row.server]
     if not found:
@@ -36,9 +37,10 @@ def p99_over_rate(rows: Sequence[ScenarioRow]) -> go.Figure:
     y_range = drawing.log_range(known, bound) if known else (math.log10(bound / 3), math.log10(bound * 3))
     y_range = (y_range[0], max(y_range[1], math.log10(bound * 1.5)))
     top = 10 ** (y_range[1] - 0.03 * (y_range[1] - y_range[0]))
-    for name, server in found:
-        _add_line(fig, name, server, top)
-    _name_ends(fig, found, top, y_range)
+    colours = [_COLOURS[index % len(_COLOURS)] for index in range(len(found))]
+    for (name, server), colour in zip(found, colours, strict=True):
+        _add_line(fig, name, server, colour, top)
+    _name_ends(fig, found, colours, top, y_range)
     fig.add_hline(y=bound, line={"color": VERMILION, "width": 1.2, "dash": "dash"})
     fig.add_annotation(
         text=f"bound {milliseconds(bound)}", xref="paper", x=0, y=math.log10(bound), xanchor="left", yanchor="bottom",
@@ -51,41 +53,43 @@ def p99_over_rate(rows: Sequence[ScenarioRow]) -> go.Figure:
     return fig
 
 
-def _add_line(fig: go.Figure, name: str, server: Server, top: float) -> None:
+def _add_line(fig: go.Figure, name: str, server: Server, colour: str, top: float) -> None:
     told = [one for one in server.rates if not math.isnan(one.p99_ms.value)]
     given_up = [one for one in server.rates if math.isnan(one.p99_ms.value)]
-    marks: dict[str, Any] = {"mode": "lines+markers", "line": {"color": GREY, "width": 1}}
     fig.add_scatter(
         x=[one.rate for one in told],
         y=[one.p99_ms.value for one in told],
-        marker={"size": 8, "color": [BLUE if one.held else VERMILION for one in told]},
-        error_y=drawing.error_bars([one.p99_ms for one in told], GREY, thickness=1),
+        mode="lines+markers",
+        line={"color": colour, "width": 1.3},
+        marker={"size": 8, "symbol": ["circle" if one.held else "circle-open" for one in told]},
+        error_y=drawing.error_bars([one.p99_ms for one in told], colour, thickness=1),
         customdata=[[three_digits(one.rate), milliseconds(one.p99_ms.value), f"{one.late:,}"] for one in told],
         hovertemplate=f"{bold(name)}<br>%{{customdata[0]}} requests/s: p99 %{{customdata[1]}}, %{{customdata[2]}} late"
         "<extra></extra>",
-        **marks,
     )
     fig.add_scatter(
         x=[one.rate for one in given_up],
         y=[top] * len(given_up),
         mode="markers",
-        marker={"size": 8, "symbol": "x-thin", "line": {"color": VERMILION, "width": 2}},
+        marker={"size": 8, "symbol": "x-thin", "line": {"color": colour, "width": 2}},
         customdata=[[three_digits(one.rate), f"{one.late:,}", f"{one.answered:,}"] for one in given_up],
         hovertemplate=f"{bold(name)}<br>%{{customdata[0]}} requests/s: given up, %{{customdata[1]}} of the first "
         "%{customdata[2]} were late<extra></extra>",
     )
 
 
-def _name_ends(fig: go.Figure, found: Sequence[tuple[str, Server]], top: float, y_range: drawing.Range) -> None:
-    """Names to the right of the plot, as high as the highest rate that could be told."""
+def _name_ends(
+    fig: go.Figure, found: Sequence[tuple[str, Server]], colours: Sequence[str], top: float, y_range: drawing.Range
+) -> None:
+    """Names to the right of the plot, about as high as the highest rate that could be told, in the lines' colours."""
     ends = []
     for _, server in found:
         told = [one.p99_ms.value for one in server.rates if not math.isnan(one.p99_ms.value)]
         ends.append(math.log10(told[-1] if told else top))
     heights = spread(np.array(ends), (y_range[1] - y_range[0]) * _ROOM[1] / _ROOM[0])
-    for (name, server), height in zip(found, heights.tolist(), strict=True):
-        text = f"{bold(name, False)} · {three_digits(server.highest)}/s"
+    for (name, _), height, colour in zip(found, heights.tolist(), colours, strict=True):
         fig.add_annotation(
-            text=text, xref="paper", x=1, y=height, xanchor="left", xshift=4, showarrow=False, font={"size": 12}
-        )
-    fig.update_layout(margin={"r": 90 + 7 * max(min(len(name), 40) for name, _ in found)})
+            text=bold(name, False), xref="paper", x=1, y=height, xanchor="left", xshift=4, showarrow=False,
+            font={"size": 12, "color": colour},
+        )  # fmt: skip
+    fig.update_layout(margin={"r": 16 + 7 * max(min(len(name), 40) for name, _ in found)})

@@ -105,7 +105,8 @@ def test_the_picture_has_the_bound_a_line_for_each_and_crosses_where_one_was_giv
     assert [shape.y0 for shape in figure.layout.shapes] == [100]
     lines, crosses = figure.data[::2], figure.data[1::2]
     assert len(lines) == len(crosses) == 3
-    assert all(max(line.y) <= 100 or "#D55E00" in line.marker.color for line in lines)
+    for line in lines:
+        assert [y <= 100 for y in line.y] == [symbol == "circle" for symbol in line.marker.symbol]
     assert min(min(cross.y) for cross in crosses if cross.y) > 100
     empty = serving_figure.p99_over_rate(scenarios(analyse(make_run(1, 30))))
     assert "No server scenario" in empty.layout.annotations[0].text

@@ -135,6 +135,18 @@ def test_a_race_is_a_choice_where_the_metric_has_one(open_page: Page, selection:
     assert {one.spec.race for one in run.outcomes} != {""}
 
 
+def test_the_server_scenario_is_measured_where_a_bound_is_given(
+    open_page: Page, selection: Selection, store: Store
+) -> None:
+    page = drawn(open_page("3_benchmark", selection=selection.id))
+    bound = next(box for box in page.number_input if box.label.startswith("Server"))
+    assert (bound.value, bound.max) == (None, 3000)
+    bound.set_value(80.0)
+    run = start(drawn(page.run()), store, selection)
+    assert run.plan.protocol.server_p99_ms == 80
+    assert "server: {p99_ms: 80}" in plans.to_yaml(run.plan)
+
+
 def test_what_is_started_is_what_a_plan_file_would_say(
     open_page: Page, selection: Selection, store: Store, runners: list[str]
 ) -> None:

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core import codec
 from core.records import Limits, Outcome, RunResult, Variant
 from core.store import Store
-from tests.analysis.factory import CPU, make_run
+from tests.analysis.factory import CPU, make_run, with_server
 from tests.pages.seed import fill
 
 TABS = ("Trials", "CPU vs GPU", "Variants", "Latency", "Memory", "Statistics", "Errors", "Rows")
@@ -316,3 +316,23 @@ def test_variants_stand_beside_their_own_float32_and_failures_say_why(
 def test_one_way_of_running_leads_to_the_benchmark(store: Store, compare: Open, words: Words) -> None:
     selection, _ = fill(store, make_run(2, 60))
     assert "No model has run in two ways" in words(compare(selection, tab="Variants"))
+
+
+def test_the_scenarios_have_mlperfs_names_and_the_server_its_rates(store: Store, compare: Open, words: Words) -> None:
+    plain, _ = fill(store, make_run(2, 60))
+    page = compare(plain, tab="Latency")
+    table = next(one.value for one in page.dataframe if "offline" in one.value)
+    assert (list(table), len(table)) == (["trial", "single", "multi", "offline"], 2)
+    assert "The server scenario was not measured" in words(page)
+    served, _ = fill(store, with_server(make_run(2, 61)))
+    page = compare(served, tab="Latency")
+    table = next(one.value for one in page.dataframe if "offline" in one.value)
+    assert all(float(line.server.replace(",", "")) < float(line.lost.replace(",", "")) for line in table.itertuples())
+    rates = next(one.value for one in page.dataframe if "held" in one.value)
+    assert set(rates["held"]) == {"held", "did not hold"}
+    assert "270,336" in words(page)
+
+
+def test_what_the_server_scenario_could_not_tell_is_said(store: Store, compare: Open, words: Words) -> None:
+    selection, _ = fill(store, with_server(make_run(2, 60), bound_ms=1.0))
+    assert "whether fewer, 1,000 requests within the plan's max" in words(compare(selection, tab="Latency"))

@@ -31,7 +31,8 @@ def show(run: str, limits: Limits) -> None:
     st.markdown("**Requests that arrive by chance**, as at a server")
     pictures.show(run, limits, pictures.server, alt="99th percentile of the latencies over the rate of requests")
     for row in served:
-        st.markdown(f"- {markdown(row.name)}: {markdown(row.server.in_words if row.server else '')}")
+        if row.server and not row.server.enclosed:
+            st.markdown(f":material/info: {markdown(row.name)}: {markdown(row.server.in_words)}.")
     st.caption(serving.SHORTER)
     with st.expander("Every rate that was tried", icon=":material/table_rows:"):
         _rates(served)
@@ -47,12 +48,13 @@ def _table(rows: list[serving.ScenarioRow]) -> None:
             "multi": three_digits(row.multi_stream_ms),
             "offline": rate(row.offline, row.screened),
             "server": three_digits(row.server.highest) if row.server else NOTHING,
+            "lost": three_digits(row.server.lost) if row.server else NOTHING,
         }
         for row in rows
     ]
     table = pd.DataFrame(lines)
     if not any(row.server for row in rows):
-        table = table.drop(columns="server")
+        table = table.drop(columns=["server", "lost"])
     st.dataframe(
         table,
         hide_index=True,
@@ -70,6 +72,7 @@ def _table(rows: list[serving.ScenarioRow]) -> None:
             "server": column.TextColumn(
                 "Server (requests/s)", alignment="right", help="The highest rate that held; empty where none did."
             ),
+            "lost": column.TextColumn("Not any more at", alignment="right", help="The next rate that was tried."),
         },
     )
 
@@ -79,13 +82,15 @@ def _rates(rows: list[serving.ScenarioRow]) -> None:
     lines = [_line(row.name, one) for row in rows if row.server for one in row.server.rates]
     table = pd.DataFrame(lines)
     st.dataframe(
-        table.style.format(three_digits, subset=["rate", "p50", "p99", "low", "high", "batch"]),
+        table.style.format("{:,}", subset=["answered", "late"]).format(
+            three_digits, subset=["rate", "p50", "p99", "low", "high", "batch"]
+        ),
         hide_index=True,
         placeholder=NOTHING,
         column_config={
             "trial": st.column_config.TextColumn("Trial", width="medium", pinned=True),
             "rate": number("Requests/s"),
-            "answered": number("Answered", help="Fewer than 1,000: given up, because too many were late already."),
+            "answered": number("Answered", help="A rate is given up once more than 1 % of its requests are late."),
             "late": number("Late"),
             "p50": number("p50 (ms)"),
             "p99": number("p99 (ms)"),
