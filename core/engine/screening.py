@@ -236,7 +236,9 @@ def _margin(logits: NDArray[Any]) -> float:
 def _is_safe(compared: Sequence[Sequence[_Comparison]]) -> bool:
     """Whether a bound from one half holds in the other: nothing is flipped above it, and all are numbers."""
     for half, other in zip(compared, reversed(compared), strict=True):
+        if not all(isfinite(one.difference) for one in half):  # the largest of numbers and NaN may be a number
+            return False
         bound = SAFETY * max(one.difference for one in half)
-        if not isfinite(bound) or any(one.flipped and one.margin > bound for one in other):
+        if any(one.flipped and one.margin > bound for one in other):
             return False
     return True

@@ -176,7 +176,7 @@ class _Limits:
             return Failure(
                 "timeout",
                 f"The trial was not done after {self._seconds:g} seconds.",
-                "Draw fewer rows, or raise `timeout` in the plan.",
+                "Draw fewer rows, let models write less (`max_new_tokens`), or raise `timeout` in the plan.",
             )
         used = self._used()
         if used > self._bytes:

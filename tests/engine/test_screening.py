@@ -170,6 +170,45 @@ def test_it_is_off_by_itself(why, model, settings):
     assert len(model.ran["full"]) <= len(model.full) + screening.PROBE
 
 
+def test_rows_of_which_the_copy_makes_no_number_are_answered_at_float32():
+    logits, noise = drawn()
+    first = Model(logits, noise)
+    predict(first)
+    sample = set(first.ran["full"])
+    unseen = [row for row in range(600) if row not in sample][::9]
+    noise[unseen] = np.nan
+    model = Model(logits, noise)
+    found, facts, _ = predict(model)
+    assert facts["screened"] == "bfloat16"
+    assert set(unseen) <= set(model.ran["full"])
+    assert {position: one["answer"] for position, one in found.items()} == labels(logits)
+
+
+@pytest.mark.parametrize("bad", [slice(5, 6), slice(40, 41), slice(0, 60)])
+def test_a_sample_with_rows_that_are_no_numbers_turns_it_off(bad):
+    logits, noise = drawn()
+    first = Model(logits, noise)
+    predict(first)
+    noise[first.ran["full"][bad]] = np.nan
+    found, facts, _ = predict(Model(logits, noise))
+    assert "screened" not in facts
+    assert {position: one["answer"] for position, one in found.items()} == labels(logits)
+
+
+def test_each_model_has_a_bound_of_its_own():
+    bounds = []
+    for noise in (0.01, 0.04):
+        model = Model(*drawn(noise=noise))
+        session = Session(model, "full", model.full, 1.0)
+        work = QualityPass(session, model, Context(needs=ANSWER), lambda _: None, copy=model.copy, clock=model.clock)
+        work.run([{"row": row} for row in range(600)])
+        assert work._screening.is_on
+        bounds.append(work._screening.bound)
+        ran = sorted(set(model.ran["full"]))
+        assert bounds[-1] == pytest.approx(screening.SAFETY * np.abs(model.low - model.full)[ran].max())
+    assert bounds[1] == pytest.approx(4 * bounds[0], rel=0.05)
+
+
 def test_a_slow_copy_is_given_up_after_a_few_rows():
     model = Model(*drawn(), speed=0.1)
     predict(model)

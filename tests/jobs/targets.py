@@ -206,3 +206,21 @@ def measure_without_predicting(connection: Connection) -> None:
         assert len(job["done"]) == len(job["inputs"])
 
     serve(connection, lambda _: None, lambda send, _: send(Timed(1, 10_000_000_000, 3)), on_load)
+
+
+def lose_the_gpu_of_the_tiny_one(connection: Connection) -> None:
+    """The real worker, in whose second batch of one model the device is gone."""
+    from core import registry
+    from core.engine import worker
+
+    task = type(registry.task("text-classification"))
+    forward, calls = task.forward, [0]
+
+    def vanish(self: Any, model: Any, *told: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > 2 and "tiny" in model.name_or_path:
+            raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported late")
+        return forward(self, model, *told)
+
+    task.forward = vanish  # type: ignore[method-assign]
+    worker.child_main(connection)

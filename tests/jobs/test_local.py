@@ -20,6 +20,7 @@ from core.jobs.local import LocalWorker
 from core.records import Failure
 from tests.jobs import targets
 from tests.store.samples import FAST, evalset, prepared
+from tests.tasks import tiny
 
 Start = Callable[..., LocalWorker]
 JOB = worker.Job(prepared(["org/a"]).specs[0], "/models/a", evalset().inputs, done=(2, 5))
@@ -200,3 +201,23 @@ def _group(process: psutil.Process) -> int | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else os.getpgid(process.pid)
     except (psutil.Error, ProcessLookupError):
         return None
+
+
+def test_a_model_that_never_stops_writing_is_ended_by_the_time_limit(start: Start, tmp_path: Path) -> None:
+    writer = tiny.architectures()["text2text-generation"]["t5"]()
+    writer.model.generation_config.eos_token_id = writer.model.config.eos_token_id = None
+    for part in (writer.model, writer.processor):
+        part.save_pretrained(tmp_path / "model")
+    protocol = replace(FAST, max_new_tokens=10**7, timeout_seconds=3)
+    spec = replace(JOB.spec, task="text2text-generation", metrics=("exact_match",), protocol=protocol)
+    job = worker.Job(spec, str(tmp_path / "model"), ({"text": "w1 w2 w3"},))
+    one, events, began = start(worker.child_main, timeout_seconds=3), list[Event](), time.monotonic()
+    with pytest.raises(TrialFailed) as caught:
+        one.load(job, events.append)  # which answers one row
+    assert (caught.value.kind, time.monotonic() - began < 20) == ("timeout", True)
+    assert "`max_new_tokens`" in caught.value.hint
+    assert events == [Stage("load")]
+    pid = one._process.pid
+    one.close()
+    assert pid is not None
+    assert not psutil.pid_exists(pid)

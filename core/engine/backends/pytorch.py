@@ -113,7 +113,7 @@ class TorchSession:
         self.device.empty_cache()
         raise TrialFailed(
             "out_of_memory",
-            f"{len(batch)} rows of up to {max(piece.length for piece in batch)} tokens do not fit: {message}",
+            f"{_in_words(batch)} not fit: {message}",
             "Use a smaller batch, a smaller model, or bfloat16.",
         )
 
@@ -153,6 +153,14 @@ class TorchSession:
 
     def reset_device_peak(self) -> None:
         self.device.reset_peak()
+
+
+def _in_words(batch: Sequence[Piece]) -> str:
+    """What did not fit, with its verb."""
+    longest = max(piece.length for piece in batch)
+    if len(batch) == 1:
+        return f"A single row of {longest:,} tokens does"
+    return f"{len(batch)} rows of up to {longest:,} tokens do"
 
 
 def import_all(modules: Sequence[str]) -> None:
