@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import signature
+from logging import ERROR, getLogger
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.engine.backends.torch_copy import lowered
@@ -16,96 +18,149 @@ from core.engine.events import Event, Rows
 from core.engine.quality import QualityPass
 from core.engine.screening import LOW
 from core.records import Protocol, Variant
-from core.tasks.base import Context
+from core.tasks.base import Answered, Context, Prediction
+from core.tasks.sentence_encoder import SentenceEncoder
+from core.tasks.text_classification import TextClassification
 
-CLASSIFICATION, SUMMARIZATION = "text-classification", "summarization"
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CLASSIFICATION, SUMMARIZATION, GENERATION = "text-classification", "summarization", "text-generation"
 NEW_TOKENS = 64
 
-Pass = Callable[[], list[str]]
-"""Answers every row once; the model's own labels, or texts, in row order."""
+
+@dataclass(frozen=True)
+class Answers:
+    """What a contender says of all rows, in row order."""
+
+    said: Sequence[str]
+    """The model's own labels, texts, or similarities to four decimals."""
+    outputs: NDArray[Any] | None = None
+    """What they come from: logits, shape (rows, labels), the largest logit alone, shape (rows,), or embeddings. None
+    where the contender does not give them out."""
+
+
+Pass = Callable[[], Answers]
+"""Answers every row once."""
 Make = Callable[[Path, Sequence[str]], Pass]
 
 
-def shortlist(task_name: str, folder: Path, texts: Sequence[str], *, screened: bool) -> Pass:
+class Classifier(TextClassification):
+    """Keeps the logits."""
+
+    def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
+        """As the task, with `outputs` besides."""
+        predictions = super().decode(processor, rows, context)
+        return [{**one, "outputs": self.logits(row, context)} for one, row in zip(predictions, rows, strict=True)]
+
+
+class Encoder(SentenceEncoder):
+    """Keeps the embeddings."""
+
+    def decode(self, processor: Any, rows: Sequence[Answered], context: Context) -> list[Prediction]:
+        """As the task, with `outputs` besides."""
+        predictions = super().decode(processor, rows, context)
+        return [{**one, "outputs": row.outputs} for one, row in zip(predictions, rows, strict=True)]
+
+
+def shortlist(task: Any, folder: Path, rows: Sequence[Mapping[str, str]], *, screened: bool = False) -> Pass:
     """Shortlist's quality pass as a trial has it, calibration included."""
-    task = registry.task(task_name)
+    import numpy as np
+
     session = registry.backend("torch").load(folder, task, Variant())
     context = Context(
         labels=session.model_labels,
         model_labels=session.model_labels,
+        options={name: option.default for name, option in task.options.items()},
         protocol=Protocol(max_new_tokens=NEW_TOKENS),
     )
-    rows = [{"text": text} for text in texts]
 
-    def run() -> list[str]:
-        answers = [""] * len(rows)
+    def run() -> Answers:
+        found: list[Prediction] = [{} for _ in rows]
 
         def keep(event: Event) -> None:
             if isinstance(event, Rows):
                 for position, prediction in zip(event.positions, event.predictions, strict=True):
-                    answers[position] = prediction["answer"]
+                    found[position] = prediction
 
         work = QualityPass(session, task, context, keep, copy=(lambda: lowered(session, LOW)) if screened else None)
         work.run(rows)
         work.close()
-        return answers
+        kept = [one["outputs"] for one in found if "outputs" in one]  # a screened row has none
+        said = [one["answer"] if isinstance(one["answer"], str) else f"{one['answer']:.4f}" for one in found]
+        return Answers(said, np.asarray(kept) if len(kept) == len(rows) else None)
 
     return run
 
 
 def exact(folder: Path, texts: Sequence[str]) -> Pass:
     """Shortlist at float32."""
-    return shortlist(CLASSIFICATION, folder, texts, screened=False)
+    return shortlist(Classifier(), folder, _rows(texts))
 
 
 def screened(folder: Path, texts: Sequence[str]) -> Pass:
     """Shortlist with a bfloat16 copy for what cannot come out otherwise."""
-    return shortlist(CLASSIFICATION, folder, texts, screened=True)
+    return shortlist(Classifier(), folder, _rows(texts), screened=True)
+
+
+def embedded(folder: Path, texts: Sequence[str]) -> Pass:
+    """Shortlist's embeddings of every two texts, and how alike they are."""
+    known = registry.task("feature-extraction")
+    task = Encoder(known.name, known.title, tuple(known.tags))
+    pairs = zip(texts[::2], texts[1::2], strict=True)
+    return shortlist(task, folder, [{"sentence1": one, "sentence2": other} for one, other in pairs])
+
+
+def _rows(texts: Sequence[str]) -> list[Mapping[str, str]]:
+    return [{"text": text} for text in texts]
 
 
 def bare_loop(folder: Path, texts: Sequence[str]) -> Pass:
     """What one would write by hand if one knew how: sorted batches of 2,048 tokens, all tokenised at once."""
     model, tokenizer = load(folder)
 
-    def run() -> list[str]:
+    def run() -> Answers:
         encoded = tokenizer(list(texts), truncation=True)
         return bare(model, tokenizer, encoded)
 
     return run
 
 
-def bare(model: Any, tokenizer: Any, encoded: Mapping[str, Sequence[list[int]]]) -> list[str]:
+def bare(model: Any, tokenizer: Any, encoded: Mapping[str, Sequence[list[int]]]) -> Answers:
     """That loop over rows that are tokenised already."""
+    import numpy as np
     import torch
 
     known = {name: encoded[name] for name in tokenizer.model_input_names}
     lengths = [len(row) for row in encoded["input_ids"]]
-    answers = [""] * len(lengths)
+    logits = np.empty((len(lengths), model.config.num_labels), dtype=np.float32)
     with torch.inference_mode():
         for batch in batches(lengths, None, 2048):
             rows = {name: [values[index] for index in batch] for name, values in known.items()}
-            best = model(**tokenizer.pad(rows, return_tensors="pt")).logits.argmax(-1).tolist()
-            for index, label in zip(batch, best, strict=True):
-                answers[index] = model.config.id2label[label]
-    return answers
+            logits[batch] = model(**tokenizer.pad(rows, return_tensors="pt")).logits.numpy()
+    return labelled(model, logits)
+
+
+def labelled(model: Any, logits: NDArray[Any]) -> Answers:
+    """The labels that a classifier's logits name."""
+    return Answers([model.config.id2label[label] for label in logits.argmax(-1).tolist()], logits)
 
 
 def data_loader(folder: Path, texts: Sequence[str]) -> Pass:
     """A DataLoader in row order, batches of 32 padded to their longest."""
+    import numpy as np
     import torch
     import transformers
 
     model, tokenizer = load(folder)
     collate = transformers.DataCollatorWithPadding(tokenizer)
 
-    def run() -> list[str]:
+    def run() -> Answers:
         encoded = tokenizer(list(texts), truncation=True)
         rows = [{name: encoded[name][index] for name in tokenizer.model_input_names} for index in range(len(texts))]
-        answers = []
         with torch.inference_mode():
-            for batch in torch.utils.data.DataLoader(rows, batch_size=32, collate_fn=collate):
-                answers += [model.config.id2label[label] for label in model(**batch).logits.argmax(-1).tolist()]
-        return answers
+            loader = torch.utils.data.DataLoader(rows, batch_size=32, collate_fn=collate)
+            return labelled(model, np.concatenate([model(**batch).logits.numpy() for batch in loader]))
 
     return run
 
@@ -120,21 +175,26 @@ def trainer(folder: Path, texts: Sequence[str]) -> Pass:
     )
     judge = transformers.Trainer(model, settings, processing_class=tokenizer)
 
-    def run() -> list[str]:
+    def run() -> Answers:
         encoded = tokenizer(list(texts), truncation=True)
         rows = [{name: encoded[name][index] for name in tokenizer.model_input_names} for index in range(len(texts))]
-        best = judge.predict(rows).predictions.argmax(-1).tolist()
-        return [model.config.id2label[label] for label in best]
+        return labelled(model, judge.predict(rows).predictions)
 
     return run
 
 
 def pipeline(batch_size: int) -> Make:
-    """`transformers.pipeline` over the texts in their order."""
+    """`transformers.pipeline` over the texts in their order; as scores it gives the largest logits."""
+    import numpy as np
 
     def make(folder: Path, texts: Sequence[str]) -> Pass:
         one = _pipeline(folder)
-        return lambda: [answer["label"] for answer in one(list(texts), batch_size=batch_size, truncation=True)]
+
+        def run() -> Answers:
+            found = one(list(texts), batch_size=batch_size, truncation=True, function_to_apply="none")
+            return Answers([row["label"] for row in found], np.array([row["score"] for row in found]))
+
+        return run
 
     return make
 
@@ -167,48 +227,78 @@ def evaluator(folder: Path, texts: Sequence[str]) -> Pass:
     judge, metric = evaluate.evaluator(CLASSIFICATION), Collect()
     one._preprocess_params["truncation"] = True
 
-    def run() -> list[str]:
+    def run() -> Answers:
         judge.compute(model_or_pipeline=one, data=rows, metric=metric, label_mapping=labels)
-        return list(answers)
+        return Answers(list(answers))
+
+    return run
+
+
+def sentence_transformers(folder: Path, texts: Sequence[str]) -> Pass:
+    """`SentenceTransformer.encode`, which sorts by length, in batches of 32."""
+    import numpy as np
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    from core.engine import environment
+
+    torch.set_num_threads(environment.cores())
+    getLogger("sentence_transformers").setLevel(ERROR)  # that the checkpoint is a plain one, averaged over its tokens
+    model = SentenceTransformer(str(folder), device="cpu")
+
+    def run() -> Answers:
+        found = model.encode(list(texts), batch_size=32, show_progress_bar=False).reshape(len(texts) // 2, 2, -1)
+        one, other = found.astype(np.float64).swapaxes(0, 1)
+        alike = (one * other).sum(-1) / (np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1))
+        return Answers([f"{cosine:.4f}" for cosine in alike], found)
 
     return run
 
 
 def summaries(folder: Path, texts: Sequence[str]) -> Pass:
-    """Shortlist's quality pass of a model that writes."""
-    return shortlist(SUMMARIZATION, folder, texts, screened=False)
+    """Shortlist's quality pass of a model that reads a text and writes another."""
+    return shortlist(registry.task(SUMMARIZATION), folder, _rows(texts))
 
 
-def generate(folder: Path, texts: Sequence[str]) -> Pass:
-    """`model.generate` over batches of 32 in row order, greedy."""
-    import torch
-    import transformers
-
-    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    limit = min(tokenizer.model_max_length, 1024)
-
-    def run() -> list[str]:
-        answers: list[str] = []
-        with torch.inference_mode():
-            for start in range(0, len(texts), 32):
-                batch = tokenizer(
-                    list(texts[start : start + 32]),
-                    padding=True,
-                    truncation=True,
-                    max_length=limit,
-                    return_tensors="pt",
-                )
-                batch.pop("token_type_ids", None)
-                tokens = model.generate(**batch, max_new_tokens=NEW_TOKENS, num_beams=1, do_sample=False)
-                answers += [text.strip() for text in tokenizer.batch_decode(tokens, skip_special_tokens=True)]
-        return answers
-
-    return run
+def continuations(folder: Path, texts: Sequence[str]) -> Pass:
+    """Shortlist's quality pass of a model that writes on."""
+    return shortlist(registry.task(GENERATION), folder, _rows(texts))
 
 
+def generate(auto_class: str, *, goes_on: bool) -> Make:
+    """`model.generate` over batches of 32 in row order, greedy; `goes_on`: with the prompt before the answer."""
+
+    def make(folder: Path, texts: Sequence[str]) -> Pass:
+        import torch
+        import transformers
+
+        from core.engine import environment
+
+        torch.set_num_threads(environment.cores())
+        model = getattr(transformers, auto_class).from_pretrained(folder, dtype=torch.float32).eval()
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, padding_side="left" if goes_on else "right")
+        limit = min(tokenizer.model_max_length, 1024) - NEW_TOKENS * goes_on
+
+        def run() -> Answers:
+            said: list[str] = []
+            with torch.inference_mode():
+                for start in range(0, len(texts), 32):
+                    some = list(texts[start : start + 32])
+                    batch = tokenizer(some, padding=True, truncation=True, max_length=limit, return_tensors="pt")
+                    batch.pop("token_type_ids", None)
+                    tokens = model.generate(**batch, max_new_tokens=NEW_TOKENS, num_beams=1, do_sample=False)
+                    new = tokens[:, batch["input_ids"].shape[1] :] if goes_on else tokens
+                    said += [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
+            return Answers(said)
+
+        return run
+
+    return make
+
+
+OURS = "ours, exact"
 CLASSIFIERS: Mapping[str, Make] = {
-    "ours, exact": exact,
+    OURS: exact,
     "ours, screened": screened,
     "bare sorted loop": bare_loop,
     "DataLoader, batch 32": data_loader,
@@ -218,7 +308,15 @@ CLASSIFIERS: Mapping[str, Make] = {
     "pipeline, batch 32": pipeline(32),
     "evaluate.evaluator": evaluator,
 }
-GENERATORS: Mapping[str, Make] = {"ours, exact": summaries, "generate, batch 32": generate}
+ENCODERS: Mapping[str, Make] = {OURS: embedded, "sentence-transformers": sentence_transformers}
+SUMMARIZERS: Mapping[str, Make] = {
+    OURS: summaries,
+    "generate, batch 32": generate("AutoModelForSeq2SeqLM", goes_on=False),
+}
+WRITERS: Mapping[str, Make] = {
+    OURS: continuations,
+    "generate, batch 32": generate("AutoModelForCausalLM", goes_on=True),
+}
 
 
 def load(folder: Path) -> tuple[Any, Any]:

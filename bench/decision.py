@@ -1,7 +1,7 @@
 """Time until the winner is known: the full run, the race, and the evaluator in a loop.
 
     python -m bench.decision               simulated: K = 10, N = 2,000 and 10,000, 200 races each; one minute
-    python -m bench.decision --real [--rows 9000] [--repeats 5] [--candidates 10] [--evaluators 1] [--models FOLDER]
+    python -m bench.decision --real [--rows 9000] [--repeats 5] [--candidates 10] [--evaluators 1] [--evaluated 10]
 
 Simulated candidates have true accuracies drawn between 0.80 and 0.93 and trip over the same rows. Real ones are run by
 Shortlist's own runner, process starts and loading included, in an order and on rows drawn anew for each repeat.
@@ -10,7 +10,6 @@ Shortlist's own runner, process starts and loading included, in an order and on 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -20,7 +19,6 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from bench import real_race, simulation
 from core.engine import environment
 
 SIZES = (2_000, 10_000)
@@ -34,15 +32,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, nargs="+", help="of each race")
     parser.add_argument("--repeats", type=int, help="races of each size")
     parser.add_argument("--evaluators", type=int, default=1, help="repeats in which the evaluator runs too; it is slow")
+    parser.add_argument(
+        "--evaluated", type=int, help="candidates that the evaluator runs, its seconds then scaled up; all by default"
+    )
     parser.add_argument("--models", type=Path, help="folder of classifiers to make candidates of")
     parser.add_argument("--data", type=Path, nargs="+", help="their labelled rows; SST-2 by default")
     parser.add_argument("--exact", action="store_true", help="without screening at low precision")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of the table")
     options = parser.parse_args(arguments)
+    # Each by itself: a trial's process begins by importing what stands at the top of this file.
     if options.real:
-        return real_race.main(options)
+        from bench import real_race
 
-    started, found = time.perf_counter(), {}
+        return real_race.main(options, arguments)
+    from bench import simulation
+    from bench.document import document
+
+    started, load, found = time.perf_counter(), environment.load_average(), {}
     if not options.json:
         print(f"{options.repeats or 200} races each, seeds 0 …; full / raced: rows, median [10 %, 90 %]")
         print(simulation.HEADING)
@@ -53,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = round(time.perf_counter() - started, 1)
     if options.json:
         races = {rows: [asdict(one) for one in results] for rows, results in found.items()}
-        print(json.dumps({"candidates": options.candidates, "seconds": seconds, "races": races}))
+        print(document("decision", arguments, load, candidates=options.candidates, seconds=seconds, races=races))
     else:
         print(f"within 1 pt: the race's winner, of the full run's best; of the true: of the truly best. {seconds} s,")
         print(f"{environment.fingerprint('cpu')}. best lost: stopped though best over all rows. tied lost: candidates")

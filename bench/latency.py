@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import random
 import shutil
 import sys
@@ -31,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.document import document
 from core.analysis.intervals import Interval
 from core.analysis.latency_ratio import NoiseFloor, against_itself, median_interval, paired_ratios
 from core.engine import environment, latency
@@ -230,8 +230,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = compare(workers, options.runs, options.calls)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    result |= {"seconds": time.monotonic() - started, "load_before": load, "environment": environment.describe()}
-    print(json.dumps(result, indent=2) if options.json else _table(result, [folder.name for folder in folders]))
+    result |= {"seconds": time.monotonic() - started, "load_before": load}
+    print(
+        document("latency", arguments, load, **result)
+        if options.json
+        else _table(result, [one.name for one in folders])
+    )
     return 0
 
 

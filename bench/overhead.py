@@ -15,14 +15,16 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from bench import contenders, rows
+from bench.document import document
 from core import registry
 from core.engine import environment
 from core.engine.memory import MB, MemoryMeter, peak_resident_bytes, resident_bytes
@@ -32,7 +34,7 @@ PROCESSES = 3
 """Fresh processes of each, for memory."""
 
 
-def passes(folder: Path, texts: Sequence[str]) -> dict[str, Callable[[], list[str]]]:
+def passes(folder: Path, texts: Sequence[str]) -> dict[str, contenders.Pass]:
     """Both, ready to run; each has loaded the model."""
     model, tokenizer = contenders.load(folder)
     encoded = tokenizer(list(texts), truncation=True)
@@ -45,7 +47,7 @@ def passes(folder: Path, texts: Sequence[str]) -> dict[str, Callable[[], list[st
 def times(folder: Path, texts: Sequence[str], rounds: int) -> dict[str, list[tuple[float, float]]]:
     """Wall and processor seconds of each, round by round. The first pass is not counted, and answers must be equal."""
     both = passes(folder, texts)
-    ours, loop = (one() for one in both.values())
+    ours, loop = (one().said for one in both.values())
     if ours != loop:
         raise AssertionError(f"{sum(a != b for a, b in zip(ours, loop, strict=True))} answers differ")
     draw = random.Random(0)
@@ -81,6 +83,27 @@ def fresh_peaks(name: str, folder: Path, texts: Sequence[str]) -> list[float]:
     return found
 
 
+def measured(kind: str, folder: Path, texts: Sequence[str], rounds: int) -> dict[str, Any]:
+    """One line: ours over the loop, median, least and most; MB of each."""
+    found = times(folder, texts, rounds)
+    line: dict[str, Any] = {"model": folder.name, "texts": kind, "rows": len(texts)}
+    for place, name in enumerate(("wall", "processor")):
+        ratios = [ours[place] / loop[place] for ours, loop in zip(found[OURS], found[LOOP], strict=True)]
+        line[name] = [statistics.median(ratios), min(ratios), max(ratios)]
+    for name, key in ((OURS, "mb"), (LOOP, "loop_mb")):
+        peaks = fresh_peaks(name, folder, texts)
+        line[key] = [statistics.median(peaks), min(peaks), max(peaks)]
+    return line
+
+
+def _show(line: Mapping[str, Any]) -> None:
+    wall, processor = ("{:.3f} [{:.3f}, {:.3f}]".format(*line[name]) for name in ("wall", "processor"))
+    ours, loop = line["mb"], line["loop_mb"]
+    memory = f"{ours[0]:.0f} / {loop[0]:.0f} = {ours[0] / loop[0]:.2f}"
+    spread = f"[{ours[1]:.0f}–{ours[2]:.0f}, {loop[1]:.0f}–{loop[2]:.0f}]"
+    print(f"{line['model']:<24} {line['texts']:<6} {wall:<22} {processor:<22} {memory} {spread}", flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.overhead", description=__doc__.splitlines()[0])
@@ -88,23 +111,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--data", type=Path, help="labelled texts; SST-2 by default, else the sample tickets")
     parser.add_argument("--models", type=Path, help="folder of classifiers")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of the table")
     options = parser.parse_args(arguments)
+    load, lines = environment.load_average(), []
     short = rows.short_texts(options.rows, options.data)
-    print(f"{'model':<24} {'texts':<6} {'wall, ours / loop':<22} {'processor time':<22} peak MB, ours / loop")
+    if not options.json:
+        print(f"{'model':<24} {'texts':<6} {'wall, ours / loop':<22} {'processor time':<22} peak MB, ours / loop")
     for folder in rows.classifiers(options.models):
         for kind, texts in (("short", short), ("long", rows.long_tailed(short))):
-            found = times(folder, texts, options.rounds)
-            columns = []
-            for which in (0, 1):
-                ratios = [ours[which] / loop[which] for ours, loop in zip(found[OURS], found[LOOP], strict=True)]
-                columns.append(f"{statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}]")
-            ours, loop = (fresh_peaks(name, folder, texts) for name in (OURS, LOOP))
-            memory = f"{statistics.median(ours):.0f} / {statistics.median(loop):.0f}"
-            ratio = statistics.median(ours) / statistics.median(loop)
-            spread = f"[{min(ours):.0f}–{max(ours):.0f}, {min(loop):.0f}–{max(loop):.0f}]"
-            print(f"{folder.name:<24} {kind:<6} {columns[0]:<22} {columns[1]:<22} {memory} = {ratio:.2f} {spread}")
-    machine, load = environment.fingerprint("cpu"), environment.load_average()
-    print(f"{len(short)} rows, {options.rounds} rounds, {machine}, load {load}")
+            lines.append(measured(kind, folder, texts, options.rounds))
+            if not options.json:
+                _show(lines[-1])
+    if options.json:
+        print(document("overhead", arguments, load, rounds=options.rounds, processes=PROCESSES, lines=lines))
+        return 0
+    machine, after = environment.fingerprint("cpu"), environment.load_average()
+    print(f"{len(short)} rows, {options.rounds} rounds, {machine}, load {after}")
     return 0
 
 

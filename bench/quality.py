@@ -1,35 +1,43 @@
 """Wall time of the quality pass beside other ways to the same answers.
 
-    python -m bench.quality [--rows 400] [--rounds 5] [--only short long generation] [--data FILE] [--models FOLDER]
+    python -m bench.quality [--rows 400] [--rounds 5] [--only short long embeddings generation]
+                            [--sizes minilm distilbert bert-base] [--texts tweets | --data FILE] [--contenders WORD …]
 
 All contenders live in one process, each with a model of its own that is loaded once, and run the same rows in turn, in
 an order drawn anew each round. A pass goes from texts to answers: tokenising counts, and so does our calibration;
 loading does not. All of them wait passively in OpenMP, so that a busy neighbour does not decide the comparison. Ratios
-are taken within a round; the table gives their median [least, most].
+are taken within a round; the table gives their median [least, most]. Beside them: the share of answers that are those
+of our exact pass, and the largest difference of a logit (of an embedding's value) from it.
+
+The checkpoints at hand, or those of `--models`, stand for `minilm`; larger ones are grown from one (`bench.sized`).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from bench import contenders, rows
+from bench import contenders, rows, sized
+from bench.document import document
 from core.engine import environment
 
-EXACT, SCREENED = "ours, exact", "ours, screened"
-TABLES = ("short", "long", "generation")
+EXACT, SCREENED = contenders.OURS, "ours, screened"
+TABLES = ("short", "long", "embeddings", "generation")
+SIZES = tuple(sized.SHAPES)
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Round:
     """Seconds and answers of each contender in one round."""
 
     seconds: Mapping[str, float]
-    answers: Mapping[str, Sequence[str]]
+    answers: Mapping[str, contenders.Answers]
 
 
 def compare(passes: Mapping[str, contenders.Pass], rounds: int, seed: int = 0) -> list[Round]:
@@ -68,36 +76,106 @@ def made(makers: Mapping[str, contenders.Make], folder: Path, texts: Sequence[st
 
 
 def lines(rounds: Sequence[Round]) -> list[dict[str, Any]]:
-    """One line per contender: median seconds, how many times faster we are, and the share of answers like ours."""
-    result = []
-    for name in rounds[0].seconds if rounds else ():
-        equal = [a == b for one in rounds for a, b in zip(one.answers[name], one.answers[EXACT], strict=True)]
-        line: dict[str, Any] = {
-            "contender": name,
-            "seconds": round(statistics.median(one.seconds[name] for one in rounds), 3),
-            "equal": round(statistics.fmean(equal), 4),
-        }
-        for ours in (EXACT, SCREENED):
-            if ours in rounds[0].seconds:
-                ratios = [one.seconds[name] / one.seconds[ours] for one in rounds]
-                line[ours] = [round(pick(ratios), 2) for pick in (statistics.median, min, max)]
-        result.append(line)
-    order = [*contenders.CLASSIFIERS, *contenders.GENERATORS]
-    return sorted(result, key=lambda line: order.index(line["contender"]))
+    """One line per contender: seconds, how many times faster we are, the share of answers like ours, and the largest
+    difference of an output; None where it gives none out.
+    """
+    return [_line(name, rounds) for name in sorted(rounds[0].seconds, key=_place)] if rounds else []
 
 
-def show(title: str, found: Sequence[Mapping[str, Any]]) -> None:
+def _line(name: str, rounds: Sequence[Round]) -> dict[str, Any]:
+    seconds = [one.seconds[name] for one in rounds]
+    pairs = [(one.answers[name], one.answers[EXACT]) for one in rounds]
+    equal = [a == b for theirs, ours in pairs for a, b in zip(theirs.said, ours.said, strict=True)]
+    differences = [difference(theirs, ours) for theirs, ours in pairs]
+    line: dict[str, Any] = {
+        "contender": name,
+        "seconds": _spread(seconds, 3),
+        "equal": round(statistics.fmean(equal), 4),
+        "difference": None if None in differences else max(one for one in differences if one is not None),
+    }
+    for ours in (EXACT, SCREENED):
+        if ours in rounds[0].seconds:
+            line[ours] = _spread([one.seconds[name] / one.seconds[ours] for one in rounds], 2)
+    return line
+
+
+def difference(theirs: contenders.Answers, ours: contenders.Answers) -> float | None:
+    """Largest between two outputs of the same row; None where either gives none out."""
+    if theirs.outputs is None or ours.outputs is None:
+        return None
+    expected = ours.outputs.max(axis=1) if theirs.outputs.ndim == 1 else ours.outputs
+    return float(np.abs(theirs.outputs - expected).max())
+
+
+def _spread(values: Sequence[float], digits: int) -> list[float]:
+    """Median, least, most."""
+    return [round(pick(values), digits) for pick in (statistics.median, min, max)]
+
+
+def _place(name: str) -> int:
+    return [*contenders.CLASSIFIERS, *contenders.ENCODERS, *contenders.SUMMARIZERS].index(name)
+
+
+def show(table: Mapping[str, Any]) -> None:
     """Print a table."""
-    print(f"\n{title}")
-    print(f"{'':<22} {'seconds':>8}   {'× our exact pass':<22} {'× our screened pass':<22} {'same answers':>12}")
-    for line in found:
-        ratios = [
-            f"{line[ours][0]:.2f} [{line[ours][1]:.2f}, {line[ours][2]:.2f}]" if ours in line else ""
-            for ours in (EXACT, SCREENED)
-        ]
+    words = "words median {}, p95 {}".format(*table["words"])
+    load = "{} to {}".format(*table["load"])
+    print(f"\n{table['table']}: {table['model']}, {table['rows']} rows, {words}, load {load}")
+    print(
+        f"{'':<22} {'seconds':>8}   {'× our exact pass':<22} {'× our screened pass':<22} {'same answers':>12} differ by"
+    )
+    for line in table["lines"]:
+        ratios = ["{:.2f} [{:.2f}, {:.2f}]".format(*line[ours]) if ours in line else "" for ours in (EXACT, SCREENED)]
+        differs = "" if line["difference"] is None else f"{line['difference']:.1e}"
         print(
-            f"{line['contender']:<22} {line['seconds']:>8.3f}   {ratios[0]:<22} {ratios[1]:<22} {line['equal']:>12.2%}"
+            f"{line['contender']:<22} {line['seconds'][0]:>8.3f}   {ratios[0]:<22} {ratios[1]:<22} "
+            f"{line['equal']:>12.2%} {differs:>9}"
         )
+
+
+@dataclass(frozen=True)
+class Work:
+    """A table to be."""
+
+    table: str
+    model: str
+    folder: Path
+    texts: Sequence[str]
+    makers: Mapping[str, contenders.Make]
+
+
+def works(options: argparse.Namespace, place: Path) -> Iterator[Work]:
+    """The tables that are asked for, models that have to be made in `place` included."""
+    texts = rows.short_texts(options.rows, options.data or rows.NAMED[options.texts])
+    classifiers = _classifiers(options, place) if {"short", "long", "embeddings"} & set(options.only) else {}
+    tailed = rows.long_tailed(texts)
+    for table, some in (("short", texts), ("long", tailed)):
+        if table in options.only:
+            for name, folder in classifiers.items():
+                yield Work(table, name, folder, some, contenders.CLASSIFIERS)
+    if "embeddings" in options.only:
+        for name, folder in classifiers.items():
+            bare = sized.encoder(place / f"{name} encoder", folder)
+            yield Work("embeddings", name, bare, tailed[: len(tailed) // 2 * 2], contenders.ENCODERS)
+    if "generation" in options.only:
+        summarizer, tickets = rows.summarization(options.rows)
+        yield Work("generation", summarizer.name, summarizer, tickets, contenders.SUMMARIZERS)
+        writer = sized.writer(place / "llama", summarizer)
+        yield Work("generation", "llama, random weights", writer, tickets, contenders.WRITERS)
+
+
+def _classifiers(options: argparse.Namespace, place: Path) -> dict[str, Path]:
+    """What is measured, by name."""
+    at_hand = rows.classifiers(options.models)
+    found = {folder.name: folder for folder in at_hand} if "minilm" in options.sizes else {}
+    larger = [size for size in options.sizes if size != "minilm"]
+    seed = next(filter(sized.can_grow, at_hand), None) if larger else None
+    if seed is None:
+        for size in larger:
+            print(f"left out: {size}: there is no classifier of MiniLM's shape to grow it from", file=sys.stderr)
+        return found
+    labelled = rows.labelled()
+    return found | {size: sized.classifier(size, place / size, seed, labelled) for size in larger}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,46 +184,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=("minilm",))
     parser.add_argument("--contenders", nargs="+", default=(), metavar="WORD", help="those with this in their name")
-    parser.add_argument("--data", type=Path, help="labelled texts; SST-2 by default, else the sample tickets")
+    parser.add_argument("--texts", choices=rows.NAMED, default="sst2", help="by name; the sample tickets if not there")
+    parser.add_argument("--data", type=Path, help="labelled texts of your own, or a text on each line of a .txt")
     parser.add_argument("--models", type=Path, help="folder of classifiers")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of the tables")
     options = parser.parse_args(arguments)
-    folders = rows.classifiers(options.models)
-    if not folders:
+    if not rows.classifiers(options.models):
         print(f"error: no checkpoints below {options.models}", file=sys.stderr)
         return 2
 
-    short = rows.short_texts(options.rows, options.data)
-    writer, tickets = rows.summarization(options.rows)
-    work = [
-        *(("short", folder, short, contenders.CLASSIFIERS) for folder in folders),
-        *(("long", folder, rows.long_tailed(short), contenders.CLASSIFIERS) for folder in folders),
-        ("generation", writer, tickets, contenders.GENERATORS),
-    ]
-    tables = []
-    for kind, folder, texts, makers in work:
-        if kind not in options.only:
-            continue
-        chosen = {
-            name: make
-            for name, make in makers.items()
-            if name == EXACT or not options.contenders or any(word in name for word in options.contenders)
-        }
-        before = environment.load_average()
-        found = lines(compare(made(chosen, folder, texts), options.rounds))
-        load = [before, environment.load_average()]
-        tables.append({"table": kind, "model": folder.name, "rows": len(texts), "load": load, "lines": found})
-        if not options.json:
-            words = sorted(len(text.split()) for text in texts)
-            spread = f"words median {words[len(words) // 2]}, p95 {words[len(words) * 95 // 100]}"
-            show(f"{kind}: {folder.name}, {len(texts)} rows, {spread}, load {load[0]} to {load[1]}", found)
+    tables, before = [], environment.load_average()
+    with tempfile.TemporaryDirectory(prefix="bench-quality-") as place:
+        for work in works(options, Path(place)):
+            tables.append(measured(work, options.rounds, options.contenders))
+            if not options.json:
+                show(tables[-1])
     if options.json:
-        described = {"environment": environment.describe(), "rounds": options.rounds, "tables": tables}
-        print(json.dumps(described, indent=2))
+        texts = options.data.name if options.data else options.texts
+        print(document("quality", arguments, before, rounds=options.rounds, texts=texts, tables=tables))
     else:
         print(f"\n{options.rounds} rounds, median [least, most], {environment.fingerprint('cpu')}")
     return 0
+
+
+def measured(work: Work, rounds: int, wanted: Sequence[str]) -> dict[str, Any]:
+    """One table; `wanted` are words in the names of contenders, all when empty. Ours is always there."""
+    chosen = {
+        name: make
+        for name, make in work.makers.items()
+        if name == EXACT or not wanted or any(word in name for word in wanted)
+    }
+    before = environment.load_average()
+    found = lines(compare(made(chosen, work.folder, work.texts), rounds))
+    words = sorted(len(text.split()) for text in work.texts)
+    return {
+        "table": work.table,
+        "model": work.model,
+        "rows": len(work.texts),
+        "words": [words[len(words) // 2], words[len(words) * 95 // 100]],
+        "load": [before, environment.load_average()],
+        "lines": found,
+    }
 
 
 if __name__ == "__main__":

@@ -11,23 +11,25 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
-from bench.rows import REPO, SST2
-from core import data, registry
+from bench.rows import REPO, SENTIMENTS, TASK, classifiers, labelled
 from core.engine import environment
 from core.records import DatasetSpec, Plan, PlanCandidate, Protocol, RunResult
 
-TASK = "text-classification"
-SENTIMENTS = ("negative", "positive")
+if TYPE_CHECKING:
+    from core.store import Store
+
 NOISE = (0.0, 0.4)
 """Least and most noise on the weights of a candidate, over their standard deviation."""
-TICKETS = ("helpdesk-lab/ticket-router-bert-tiny", "helpdesk-lab/ticket-router-bert-mini",
+ROUTERS = ("helpdesk-lab/ticket-router-bert-tiny", "helpdesk-lab/ticket-router-bert-mini",
            "opendesk/distil-ticket-router", "northgate/ticket-roberta-deep", "quietmail/ticket-electra-small",
            "quietmail/ticket-albert-shared", "aurora-nlp/ticket-router-pro")  # fmt: skip
 
@@ -43,55 +45,68 @@ class Way:
     winner: str
 
 
-def main(options: Namespace) -> int:
+def main(options: Namespace, arguments: Sequence[str] | None = None) -> int:
     """Print the table."""
-    sources = options.data or [SST2.with_name(f"{part}.tsv") for part in ("train", "dev", "test")]
-    if not all(file.is_file() for file in sources):
-        sources = [REPO / "samples/data/tickets.csv"]
-    rows = _rows(sources)
+    from bench.document import document
+
+    load = environment.load_average()
+    rows = labelled(options.data or ())
     size = min((options.rows or [len(rows)])[0], len(rows))
     lines = []
-    with tempfile.TemporaryDirectory(prefix="bench-decision-") as place:
-        candidates = _candidates(options, Path(place), sources)
-        _warm_up(Path(place), candidates[:1], rows[:32])
+    with tempfile.TemporaryDirectory(prefix="bench-decision-") as folder:
+        place = Path(folder)
+        candidates = made(options.candidates, options.models, place, rows)
+        warm_up(place, candidates[:1], rows[:32])
         for repeat in range(options.repeats or 5):
             draw = Random(repeat)
-            file = _written(Path(place), draw.sample(rows, size))
+            file = written(place, draw.sample(rows, size))
             order = draw.sample(candidates, len(candidates))
-            ways = ["full", "raced"] + ["evaluator"] * (repeat < options.evaluators)
-            found = {
-                way: _go(way, Path(place), file, order, screen=not options.exact)
-                for way in draw.sample(ways, len(ways))
+            ways = {
+                "full": partial(ours, place, file, order, Protocol(latency_batch_sizes=(), screen=not options.exact))
             }
+            ways["raced"] = partial(
+                ours, place, file, order, Protocol(latency_batch_sizes=(), screen=not options.exact, race=True)
+            )
+            if repeat < options.evaluators:
+                ways["evaluator"] = partial(theirs, file, candidates, options.evaluated or len(candidates))
+            found = {way: ways[way]() for way in draw.sample(list(ways), len(ways))}
             lines.append(found)
             if not options.json:
                 print(_line(repeat, found), file=sys.stderr, flush=True)
     if options.json:
-        print(json.dumps({"rows": size, "repeats": [{w: vars(v) for w, v in one.items()} for one in lines]}))
+        repeats = [{way: vars(one) for way, one in found.items()} for found in lines]
+        facts = {"rows": size, "candidates": len(candidates), "screened": not options.exact, "repeats": repeats}
+        print(document("decision", arguments, load, **facts))
     else:
         _show(lines, size, len(candidates), screened=not options.exact)
     return 0
 
 
-def _go(way: str, place: Path, file: Path, candidates: Sequence[Path], *, screen: bool) -> Way:
+def ours(place: Path, file: Path, candidates: Sequence[Path], protocol: Protocol) -> Way:
+    """By Shortlist."""
     started = time.perf_counter()
-    if way == "evaluator":
-        with get_context("spawn").Pool(1) as pool:
-            accuracies = pool.apply(_evaluated, (file, list(candidates)))
-        size = len(_rows([file]))
-        return Way(
-            time.perf_counter() - started,
-            size * len(candidates),
-            accuracies,
-            max(accuracies, key=accuracies.__getitem__),
-        )
-    result = _run(place, file, candidates, Protocol(latency_batch_sizes=(), race=way == "raced", screen=screen))
-    seconds = time.perf_counter() - started
-    return _way(seconds, result)
+    result = run(place, file, candidates, protocol)
+    return _way(time.perf_counter() - started, result)
 
 
-def _run(place: Path, file: Path, candidates: Sequence[Path], protocol: Protocol) -> RunResult:
-    """As `python -m core run`, in a store of its own, so that nothing is known from before."""
+def theirs(file: Path, candidates: Sequence[Path], measured: int) -> Way:
+    """By the evaluator, over the first `measured` candidates; the seconds of all of them follow from theirs."""
+    started = time.perf_counter()
+    with get_context("spawn").Pool(1) as pool:
+        accuracies = pool.apply(_evaluated, (file, list(candidates[:measured])))
+    seconds = (time.perf_counter() - started) * len(candidates) / measured
+    answered = len(labelled([file])) * measured
+    return Way(seconds, answered, accuracies, max(accuracies, key=accuracies.__getitem__))
+
+
+def run(
+    place: Path,
+    file: Path,
+    candidates: Sequence[Path],
+    protocol: Protocol,
+    open_store: Callable[[], Store] | None = None,
+) -> RunResult:
+    """As `python -m core run`, in a store of its own, so that nothing is known from before. Raises RuntimeError."""
     from core.engine.prepare import prepare
     from core.jobs.runner import Runner
     from core.store import Store
@@ -99,10 +114,10 @@ def _run(place: Path, file: Path, candidates: Sequence[Path], protocol: Protocol
     planned = tuple(PlanCandidate(str(folder)) for folder in candidates)
     plan = Plan(TASK, DatasetSpec(path=str(file)), planned, metrics=("accuracy",), protocol=protocol)
     with _home(place):
-        store = Store()
-        run = store.submit(prepare(plan))
-        Runner(store).work(run)
-        result = store.run(run)
+        store = (open_store or Store)()
+        name = store.submit(prepare(plan))
+        Runner(store).work(name)
+        result = store.run(name)
         store.close()
     failed = [outcome.failure.message for outcome in result.outcomes if outcome.failure]
     if failed:
@@ -126,44 +141,31 @@ def _evaluated(file: Path, candidates: Sequence[Path]) -> dict[str, float]:
     """The evaluator, model after model. In a process of its own: its imports count, as ours do."""
     from bench.contenders import evaluator
 
-    rows = _rows([file])
+    rows = labelled([file])
     accuracies = {}
     for folder in candidates:
-        answers = evaluator(folder, [text for text, _ in rows])()
+        answers = evaluator(folder, [text for text, _ in rows])().said
         accuracies[folder.name] = statistics.fmean(a == label for a, (_, label) in zip(answers, rows, strict=True))
     return accuracies
 
 
-def _rows(files: Sequence[Path]) -> list[tuple[str, str]]:
-    task, found = registry.task(TASK), []
-    for file in files:
-        _, evalset = data.load(DatasetSpec(path=str(file)), task)
-        found += [(row["text"], _label(label)) for row, label in zip(evalset.inputs, evalset.references, strict=True)]
-    return found
-
-
-def _label(label: str) -> str:
-    return SENTIMENTS[int(label)] if label.isdigit() else label
-
-
-def _written(place: Path, rows: Sequence[tuple[str, str]]) -> Path:
+def written(place: Path, rows: Sequence[tuple[str, str]]) -> Path:
+    """The rows as a file."""
     file = place / "rows.csv"
     with file.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([("text", "label"), *rows])
     return file
 
 
-def _candidates(options: Namespace, place: Path, sources: Sequence[Path]) -> list[Path]:
-    """The sample models where the rows are their tickets; else noisy copies of the checkpoints at hand."""
-    from bench.rows import classifiers
-
-    if sources[0].name == "tickets.csv" and options.models is None:
-        return [REPO / "samples/models" / name for name in TICKETS][: options.candidates]
-    folders = classifiers(options.models)
+def made(count: int, models: Path | None, place: Path, rows: Sequence[tuple[str, str]]) -> list[Path]:
+    """Noisy copies of the checkpoints at hand; the sample models where the rows are not about sentiment."""
+    if models is None and not {label for _, label in rows} <= set(SENTIMENTS):
+        return [REPO / "samples/models" / name for name in ROUTERS][:count]
+    folders = classifiers(models)
     low, high = NOISE
     return [
-        _noisy(folders[index % len(folders)], place, low + (high - low) * index / options.candidates, index)
-        for index in range(options.candidates)
+        _noisy(folders[index % len(folders)], place, low + (high - low) * index / count, index)
+        for index in range(count)
     ]
 
 
@@ -187,9 +189,9 @@ def _noisy(folder: Path, place: Path, noise: float, seed: int) -> Path:
     return copy
 
 
-def _warm_up(place: Path, candidates: Sequence[Path], rows: Sequence[tuple[str, str]]) -> None:
+def warm_up(place: Path, candidates: Sequence[Path], rows: Sequence[tuple[str, str]]) -> None:
     """Start the fork server, which takes seconds once in the life of a runner."""
-    _run(place, _written(place, rows), candidates, Protocol(latency_batch_sizes=()))
+    run(place, written(place, rows), candidates, Protocol(latency_batch_sizes=()))
 
 
 @contextmanager
