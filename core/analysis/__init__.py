@@ -5,6 +5,7 @@
     paired, ranking        trials against each other, and the rule that picks one
     latency_ratio          how many times longer one takes than another, and the machine's own noise
     serving                the server scenario, and MLPerf's names of the others
+    writing                when the tokens of models that write come
     raced                  what a race was and saved
     notes                  what a reader of one trial must know
     report                 all of it as the JSON document other programs read

@@ -98,7 +98,7 @@ def _timed_together(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
 
 
 def _token_rates(analysis: Analysis, ranking: Ranking) -> dict[str, Any]:
-    """`token_rate_ratios`, of tasks that write: a writes so many times the tokens per second of b, at a fixed length."""
+    """`token_rate_ratios`, of tasks that write: a writes so many times b's tokens per second, at a fixed length."""
     found = []
     for size in sorted({size for trial in analysis.finished for size in trial.latency}):
         against = latency_ratio.baseline(analysis, ranking, size)

@@ -55,7 +55,7 @@ def find_run(name: str) -> RunResult:
 
 def print_ranking(run: RunResult) -> None:
     """The table of trials, best first, what keeps some from being chosen, and the choice in a sentence."""
-    from core.analysis import raced, serving
+    from core.analysis import raced, serving, writing
     from core.analysis.ranking import choose
     from core.analysis.summary import analyse
     from core.analysis.views import leaderboard
@@ -70,6 +70,8 @@ def print_ranking(run: RunResult) -> None:
         for remark in _remarks(row, analysis.headline):
             console.print(f"{row.name}: {remark}", markup=False)
     console.print(f"\n{ranking.reason}", markup=False)
+    for wrote in writing.smallest(analysis):
+        console.print(f"{wrote.name}: {wrote.writing.in_words}", markup=False)
     for one in serving.scenarios(analysis):
         if one.server:
             console.print(f"{one.name}, server: {one.server.in_words}", markup=False)

@@ -45,6 +45,9 @@ def _flat(trial: Mapping[str, Any]) -> dict[str, Any]:
         elif key == "latency_ms":
             for size, times in value.items():
                 row |= {f"{key}_{size}_{name}": number for name, number in times.items() if name != "stages"}
+        elif key == "generation":
+            for size, times in value.items():
+                row |= {f"{key}_{size}_{name}": number for name, number in times.items()}
         elif key == "scenarios":
             server = value["server"] or {}
             row |= {f"server_{name}": server.get(name) for name in ("p99_ms", "max_batch", "highest_rate")}

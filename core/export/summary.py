@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core.analysis import raced, serving
+from core.analysis import raced, serving, writing
 from core.analysis.answer import shipped
 from core.analysis.ranking import against, choose
 from core.analysis.summary import Analysis, analyse
@@ -84,6 +84,7 @@ def _metric(metric: Metric, signature: str) -> str:
 def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     run, dataset = analysis.run, analysis.run.plan.dataset
     skipped, race = len(run.evalset.skipped), raced.raced(run)
+    wrote = [f"{row.name}: {row.writing.in_words}" for row in writing.smallest(analysis)]
     served = [f"{row.name}: {row.server.in_words}" for row in serving.scenarios(analysis) if row.server]
     screened = any(trial.speed.screened for trial in analysis.trials)
     unusable = f" ({skipped:,} unusable, not scored)" if skipped else ""
@@ -97,6 +98,7 @@ def _facts(analysis: Analysis, environment: Mapping[str, Any]) -> tuple[tuple[st
         *([("Race", raced.in_words(race))] if race else []),
         *([(f"Rows/s {SCREENED}", SCREENING.removeprefix(f"{SCREENED} "))] if screened else []),
         *([("Server scenario", "; ".join(served))] if served else []),
+        *([("Writing, at the smallest batch", "; ".join(wrote))] if wrote else []),
         ("Metrics", "; ".join(_metric(metric, analysis.signatures[name]) for name, metric in analysis.metrics.items())),
         ("Limits", "; ".join(limits_in_words(run.plan.limits)) or "none"),
         ("Machine", ", ".join(machine) or NOTHING),

@@ -17,6 +17,7 @@ from core.records import (
     DatasetSpec,
     EvalSet,
     Failure,
+    FixedLengthSeries,
     LatencySeries,
     Limits,
     Outcome,
@@ -105,6 +106,36 @@ def with_server(run: RunResult, bound_ms: float = 100.0) -> RunResult:
         served = _searched(one.latency[0], protocol) if one.latency else ()
         outcomes.append(replace(one, spec=spec, trial=codec.identity(spec), server=served))
     return replace(run, plan=replace(run.plan, protocol=protocol), outcomes=tuple(outcomes))
+
+
+def with_tokens(run: RunResult, at_most: int = 64) -> RunResult:
+    """The run as if its models had written: one third of a call for the first token, the rest for some more.
+
+    At a fixed length each further token takes as long as it took before.
+    """
+    outcomes = [
+        replace(one, latency=tuple(_written(series, at_most) for series in one.latency)) for one in run.outcomes
+    ]
+    return replace(run, outcomes=tuple(outcomes))
+
+
+def _written(series: LatencySeries, at_most: int) -> LatencySeries:
+    generator = np.random.default_rng(series.batch_size)
+    forward = np.array(series.forward_ns)
+    tokens = generator.integers(2, at_most // 2, size=(len(forward), series.batch_size))
+    steps = tokens.max(axis=1) - 1
+    first, decode = forward // 3, forward // 2
+    total = (first + decode / steps * (at_most - 1)).astype(int)[:20]
+    return replace(
+        series,
+        first_token_ns=tuple((first + np.array(series.preprocess_ns)).tolist()),
+        decode_ns=tuple(decode.tolist()),
+        decode_steps=tuple(steps.tolist()),
+        tokens=tuple(tokens.ravel().tolist()),
+        fixed_length=FixedLengthSeries(
+            tuple(total.tolist()), (at_most * series.batch_size,) * len(total), tuple(range(len(total)))
+        ),
+    )
 
 
 def _searched(calls: LatencySeries, protocol: Protocol) -> tuple[ServerSeries, ...]:

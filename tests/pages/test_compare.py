@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core import codec
 from core.records import Limits, Outcome, RunResult, Variant
 from core.store import Store
-from tests.analysis.factory import CPU, make_run, with_server
+from tests.analysis.factory import CPU, make_run, with_server, with_tokens
 from tests.pages.seed import fill
 
 TABS = ("Trials", "CPU vs GPU", "Variants", "Latency", "Memory", "Statistics", "Errors", "Rows")
@@ -146,6 +146,22 @@ def test_times_are_compared_with_the_chosen_one_and_the_noise_is_said(
     assert "How long beside model-02" in words(page)
     assert "One trial was timed twice on each of 120 requests" in words(page)
     assert not page.warning
+
+
+def test_models_that_write_say_when_their_words_come(store: Store, compare: Open, words: Words) -> None:
+    selection, _ = fill(store, with_tokens(make_run(3, 60, task="summarization", accuracies=CLEAR)))
+    page = compare(selection, tab="Latency")
+    assert "When the words come" in words(page)
+    lines = page.dataframe[1].value.set_index("trial")
+    assert list(lines.columns) == ["first", "tail", "token", "tokens", "speed", "fixed", "beside"]
+    assert set(lines["fixed"]) == {"64.0"}
+    assert list(lines["beside"]).count("–") == 1
+    assert lines["first"].str.fullmatch(r"[\d.]+ \([\d.]+–[\d.]+\)").all()
+
+
+def test_models_that_do_not_write_have_no_table_of_words(store: Store, compare: Open, words: Words) -> None:
+    selection, _ = fill(store, make_run(2, 60))
+    assert "When the words come" not in words(compare(selection, tab="Latency"))
 
 
 def test_a_machine_too_noisy_to_time_is_said(store: Store, compare: Open) -> None:
