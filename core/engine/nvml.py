@@ -12,6 +12,8 @@ from dataclasses import dataclass
 _LIBRARY = "libnvidia-ml.so.1"
 _TOO_SHORT = 7
 """NVML_ERROR_INSUFFICIENT_SIZE: there are more processes than were asked for."""
+ATTEMPTS, MORE = 4, 8
+"""The list is asked for again with room for all that there were, and for some that began meanwhile."""
 _NOT_TOLD = 2**64 - 1
 """Where the system keeps a process's memory to itself: Windows, some containers."""
 
@@ -61,12 +63,12 @@ class Board:
     def processes(self) -> list[Process]:
         """Those that compute on it, this one included where it does."""
         count = ctypes.c_uint()
-        while True:
+        for _ in range(ATTEMPTS):
             found = (_Process * count.value)()
             failed = self._call("nvmlDeviceGetComputeRunningProcesses_v3", ctypes.byref(count), found)
             if failed != _TOO_SHORT:
                 break
-            count.value += 8  # more may begin meanwhile
+            count.value += MORE
         if failed:
             raise OSError(f"NVML does not list processes (error {failed})")
         listed = found[: count.value]

@@ -11,6 +11,7 @@ from core.engine.backends.pytorch import BACKEND, TorchSession
 from core.engine.backends.torch_ahead import Ahead
 from core.engine.backends.torch_devices import Cpu
 from core.engine.events import Note, Rows
+from core.errors import TrialFailed
 from core.records import Protocol, Variant
 from core.tasks.base import Context, Piece
 from tests.engine.tiny import LABELS
@@ -181,7 +182,18 @@ class TaskWith:
         self.collate, self.forward = collate, forward
 
 
-def test_out_of_memory_halves_the_batch_and_what_was_prepared_is_let_go(gpu, rows, monkeypatch):
+def test_what_was_prepared_makes_room_when_memory_runs_out(gpu, rows, monkeypatch):
+    def full(model, processor, batch, context):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(gpu, "task", TaskWith(TASK.collate, full))
+    one, other = TASK.encode(gpu.processor, rows[:2], Context())
+    with pytest.raises(TrialFailed, match="out of memory"):
+        gpu.forward(one, Context(), other)
+    assert gpu._ahead.take(other) is None
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on(gpu, rows, monkeypatch):
     forward = TASK.forward
 
     def small_room(model, processor, batch, context):
