@@ -77,6 +77,8 @@ def _now(run: RunResult, names: dict[str, str]) -> str:
     timed = sum(one.stage == "latency" for one in running)
     if timed > 1:
         return f"timing {timed} trials together"
+    if (served := sum(one.stage == "server" for one in running)) > 1:
+        return f"requests arrive at {served} trials by turns"
     at_work = next((one for one in running if one.stage != "ready"), None)
     left = sum(one.stopped is not None for one in run.outcomes)
     race = f"race, {left} of {len(run.outcomes)} have left · " if left else ""

@@ -192,7 +192,7 @@ class Store:
             return trials.renew(connection, trial, runner_id, lease_seconds)
 
     def set_stage(self, trial: str, stage: str, *, runner_id: str | None = None) -> None:
-        """Say what happens: `fetch`, `load`, `quality`, `latency`, or with how far it is: `fetch 40%`."""
+        """Say what happens: `fetch`, `load`, `quality`, `latency`, `server`, or with how far it is: `fetch 40%`."""
         with self._database.write() as connection:
             trials.set_stage(connection, trial, runner_id, stage)
 

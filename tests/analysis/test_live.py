@@ -82,6 +82,7 @@ def test_a_machine_slower_than_thought_lengthens_the_wait():
         ("load", "loading the model"),
         ("ready", "waiting to be timed with the others"),
         ("latency", "timing calls, batch 1 of 2"),
+        ("server", "answering requests that arrive by chance"),
     ],
 )
 def test_stages_are_told_in_words(stage, words):

@@ -15,6 +15,7 @@ from tests.analysis.factory import make_run
         (("ready", "quality", ""), "second · quality"),
         (("ready", "ready", "fetch 40%"), "third · fetch 40%"),
         (("latency", "latency", "latency"), "timing 3 trials together"),
+        (("server", "server", "server"), "requests arrive at 3 trials by turns"),
         (("latency", "", ""), "first · latency"),
         (("", "", ""), "queued"),
     ],

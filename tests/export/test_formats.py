@@ -16,7 +16,7 @@ from core.engine.yaml_text import load
 from core.errors import UnknownName, UserError
 from core.export.text import slug
 from core.records import Failure, PlanCandidate, Variant
-from tests.analysis.factory import GPU, make_run
+from tests.analysis.factory import GPU, make_run, with_server
 
 EVIL = '<script>alert(\'x\')</script>|`=cmd()`\n"""名前'
 FORMATS = sorted(registry.formats())
@@ -53,6 +53,12 @@ def winner(run):
     return report(run)["winner"]
 
 
+def test_a_plan_with_a_server_scenario_reads_back(run):
+    served = with_server(run, bound_ms=75.0)
+    written = registry.format("plan").render(served, served.outcomes[0].trial).decode()
+    assert parse(load(written)).protocol.server_p99_ms == 75
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_says_what_it_is(name):
     format = registry.format(name)
@@ -87,6 +93,25 @@ def test_a_report_marks_the_speed_of_screened_trials_and_says_what_that_is(name,
     speeds = [one["throughput"] for one in report(replace(run, outcomes=(screened, *others)))["trials"]]
     assert (speeds[0]["screened"], speeds[0]["rechecked"]) == ("bfloat16", 0.01)
     assert (speeds[1]["screened"], speeds[1]["rechecked"]) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["md", "html"])
+def test_a_report_says_which_rate_of_requests_each_trial_held(name, run):
+    served = with_server(run)
+    server = report(served)["trials"][0]["scenarios"]["server"]
+    text = registry.format(name).render(served, served.outcomes[0].trial).decode()
+    assert f"{server['highest_rate']:,.0f} requests/s with p99 under 100 ms" in text
+    assert "requests/s" not in registry.format(name).render(run, run.outcomes[0].trial).decode()
+
+
+def test_the_table_of_trials_has_the_highest_rate_of_requests(run):
+    served = with_server(run)
+    lines = list(csv.DictReader(io.StringIO(registry.format("csv").render(served, served.outcomes[0].trial).decode())))
+    rates = {one["trial"]: one["scenarios"]["server"] for one in report(served)["trials"]}
+    for line in lines:
+        highest = (rates[line["trial"]] or {}).get("highest_rate")
+        assert line["server_highest_rate"] == ("" if highest is None else str(highest))
+    assert {line["server_p99_ms"] for line in lines} == {"100.0", ""}
 
 
 @pytest.mark.parametrize("name", FORMATS)
