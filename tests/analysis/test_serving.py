@@ -44,6 +44,12 @@ def test_the_highest_rate_that_held_and_the_lowest_above_it_that_did_not():
     assert found.in_words == "57.0 requests/s with p99 under 50 ms, and not 67.0"
 
 
+def test_what_was_lost_below_the_highest_rate_was_no_limit():
+    found = server(outcome(tried(40, slow=11), tried(80)))
+    assert (found.highest, found.enclosed) == (80, False)
+    assert math.isnan(found.lost)
+
+
 def test_p99_is_under_the_bound_exactly_where_the_rate_held():
     for slow, p99 in ((10, 5.0), (11, 80.0)):
         [one] = server(outcome(tried(40, slow=slow))).rates

@@ -211,6 +211,12 @@ def test_a_rate_that_was_tried_has_a_thousand_requests_or_was_surely_lost():
         assert len(one.latency_ns) == one.requests or late > allowed_late(one.requests)
 
 
+def test_a_rate_holds_only_where_every_request_was_answered():
+    whole = ServerSeries(50.0, 1000, (5 * MS,) * 1000, ())
+    assert held(whole, 100)
+    assert not held(replace(whole, latency_ns=whole.latency_ns[:-1]), 100)
+
+
 def test_a_model_slower_than_the_bound_holds_nothing_and_that_is_known_soon():
     [rates] = joint([subject(World(fixed=300))], BOUND)
     assert highest(rates) is None
