@@ -77,6 +77,19 @@ def test_what_was_freed_in_many_pieces_is_not_charged_to_the_next_phase():
     assert last
 
 
+def test_what_screening_leaves_behind_is_not_charged_to_the_model():
+    meter = MemoryMeter()
+    model = np.ones(30_000_000, dtype=np.uint8)
+    meter.begin(SCREENING, OnCpu())
+    kernels = np.ones(80_000_000, dtype=np.uint8)
+    meter.begin(LATENCY.format(1), OnCpu())
+    np.ones(20_000_000, dtype=np.uint8).sum()
+    peaks = meter.peaks_mb(OnCpu())
+    assert peaks[SCREENING] > 105
+    assert 45 < peaks["latency_b1"] < 65
+    assert model.size + kernels.size
+
+
 def test_a_phase_that_goes_on_keeps_its_peak():
     meter = MemoryMeter()
     meter.begin(QUALITY, OnCpu())
