@@ -52,9 +52,13 @@ browser: $(VENV)/.dev  # a Chromium for the browser tests: the one that is there
 test: check browser  ## every check and every test, the journey in a real browser included
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-bench: $(VENV)/.dev
+BENCH_RESULTS ?= bench-results
+
+bench: $(VENV)/.dev  ## measure the app and the engine, write docs/performance.md (an hour, on a quiet machine)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	$(BIN)/python -m bench.app
-	$(BIN)/python -m bench.quality
+	$(BIN)/python -m bench.all --out $(BENCH_RESULTS)
+	$(BIN)/python -m bench.page $(BENCH_RESULTS) --write
 
 clean:
 	rm -rf $(VENV)
