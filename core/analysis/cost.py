@@ -77,6 +77,13 @@ def cost(trial: TrialSummary, per_hour: float | None) -> Cost:
     )
 
 
+ENERGY = (
+    "Energy is that of whole processors, their memory and boards while the quality pass ran: what they take when idle "
+    "and whatever else they did is in it"
+)
+"""What is counted, wherever joules are shown."""
+
+
 def joules_per_row(outcome: Outcome) -> float:
     """Energy of one row of the quality pass; NaN where the machine did not tell, or no row was measured there."""
     joules, rows = outcome.environment.get("energy_joules"), outcome.environment.get("energy_rows")

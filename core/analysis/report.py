@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core.analysis import latency_ratio, serving
-from core.analysis.cost import joules_per_row
+from core.analysis.cost import ENERGY, joules_per_row
 from core.analysis.intervals import UNDEFINED
 from core.analysis.notes import notes, truncated_rows
 from core.analysis.raced import raced
@@ -153,6 +153,8 @@ def _trial(analysis: Analysis, ranking: Ranking, trial: TrialSummary) -> dict[st
         "energy": {
             "joules": _number(outcome.environment.get("energy_joules")),
             "joules_per_row": _number(joules_per_row(outcome)),
+            "sources": outcome.environment.get("energy_sources"),
+            "counted": ENERGY if outcome.environment.get("energy_joules") is not None else None,
         },
         "load_seconds": _number(outcome.load_seconds),
         "meets_limits": trial.id not in ranking.excluded if trial in analysis.ranked else None,

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from core import registry
+from core.analysis.cost import ENERGY
 from core.analysis.report import report
 from core.records import Limits
 from tests.analysis.factory import CPU, GPU, make_run
@@ -49,11 +50,11 @@ def test_numbers_that_do_not_exist_are_null(document):
 
 
 def test_energy_is_null_where_the_machine_does_not_tell_and_per_row_where_it_does(document):
-    assert document["trials"][0]["energy"] == {"joules": None, "joules_per_row": None}
+    assert document["trials"][0]["energy"] == dict.fromkeys(("joules", "joules_per_row", "sources", "counted"))
     run = make_run(1, 50)
-    told = {**run.outcomes[0].environment, "energy_joules": 12.5, "energy_rows": 50}
+    told = {**run.outcomes[0].environment, "energy_joules": 12.5, "energy_rows": 50, "energy_sources": "NVML"}
     trial = report(replace(run, outcomes=(replace(run.outcomes[0], environment=told),)))["trials"][0]
-    assert trial["energy"] == {"joules": 12.5, "joules_per_row": 0.25}
+    assert trial["energy"] == {"joules": 12.5, "joules_per_row": 0.25, "sources": "NVML", "counted": ENERGY}
 
 
 def test_metrics_equal_those_of_the_answers():

@@ -118,11 +118,13 @@ def test_a_gain_in_throughput_compares_like_with_like(store: Store, compare: Ope
         assert table["GPU throughput gain"].tolist() == gains
 
 
-def test_energy_is_a_column_where_a_machine_told_it(store: Store, compare: Open) -> None:
+def test_energy_is_a_column_where_a_machine_told_it(store: Store, compare: Open, words: Words) -> None:
     run = make_run(2, 60)
     told = {"environment": {"energy_joules": 30.0, "energy_rows": 60, "energy_sources": "RAPL package-0"}}
     selection, _ = fill(store, with_status(run, [(0, told)]))
-    energy = compare(selection).dataframe[0].value.set_index("trial")["energy"]
+    page = compare(selection)
+    energy = page.dataframe[0].value.set_index("trial")["energy"]
+    assert "Energy is that of whole processors" in words(page)
     assert energy["model-00"] == 0.5
     assert energy.isna().sum() == 1
 

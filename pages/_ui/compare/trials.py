@@ -56,6 +56,8 @@ def show(run: str, limits: Limits) -> None:
     with place:
         if any(row.screened for row in board):
             st.caption(SCREENING)
+        if "energy" in table:
+            st.caption(f"{cost.ENERGY}.")
         if chosen and chosen[0] < len(board):
             _details(analysis.trial(board[chosen[0]].trial), board[chosen[0]].violations, analysis.run)
         else:
@@ -205,9 +207,7 @@ def _columns(analysis: Analysis) -> dict[str, Any]:
         ),
         "memory": column.NumberColumn("Memory (MB)", width=110, help="Peak over the worker's baseline."),
         "rows/s": column.NumberColumn("Rows/s", width="small", help="In the quality pass."),
-        "energy": column.NumberColumn(
-            "J/row", width="small", help="Energy in the quality pass, of whole processors: other work is in it."
-        ),
+        "energy": column.NumberColumn("J/row", width="small", help=f"In the quality pass. {cost.ENERGY}."),
         "load": column.NumberColumn("Load (s)", width="small"),
         "parameters": column.NumberColumn("Parameters", width="small"),
         "download": column.NumberColumn("Download (MB)", width="small"),
