@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,9 @@ def print_ranking(run: RunResult) -> None:
     for row in board:
         for remark in _remarks(row, analysis.headline):
             console.print(f"{row.name}: {remark}", markup=False)
+    for note, names in _notes(run, {row.trial: row.name for row in board}).items():
+        whose = "" if len(names) == len(board) else f" ({', '.join(names)})"
+        console.print(f"note: {note}{whose}", markup=False)
     console.print(f"\n{ranking.reason}", markup=False)
     for wrote in writing.smallest(analysis):
         console.print(f"{wrote.name}: {wrote.writing.in_words}", markup=False)
@@ -96,6 +99,17 @@ def _remarks(row: LeaderboardRow, headline: Metric) -> list[str]:
     if row.stopped:
         return [wording.left_the_race(row.stopped, headline.percent)]
     return list(row.violations)
+
+
+def _notes(run: RunResult, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """What a reader must know, once each → the trials that it is about."""
+    from core.analysis.notes import notes
+
+    found: dict[str, list[str]] = {}
+    for outcome in run.outcomes:
+        for note in notes(outcome, run.outcomes):
+            found.setdefault(note, []).append(names[outcome.trial])
+    return found
 
 
 def _trial(run: RunResult, name: str | None) -> str:

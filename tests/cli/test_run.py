@@ -66,6 +66,17 @@ def test_run_prints_one_document_with_every_documented_field(cli, plan, saved):
     assert again.document == said.document
 
 
+def test_rows_that_were_cut_are_told_once_for_all_models(cli, plan, rows, saved, tmp_path):
+    path, lines = tmp_path / "long.csv", rows().read_text().splitlines()
+    cells = lines[5].split(",")
+    lines[5] = ",".join([cells[0], "w1 " * 600, cells[2]])
+    path.write_text("\n".join(lines))
+    two = [candidate(saved("distilbert")), candidate(saved("bert"))]
+    said = cli("run", plan(candidates=two, dataset={"path": str(path)}))
+    told = " ".join(said.out.split())
+    assert told.count("note: 1 of 24 rows was too long for the model, which reads at most 48 tokens, and was cut.") == 1
+
+
 def test_run_prints_the_ranking_for_people(cli, plan):
     said = cli("run", plan())
     assert said.code == 0

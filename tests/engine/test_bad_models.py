@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from core import registry
+from core import codec, registry
 from core.engine import environment, quality, worker
 from core.engine.backends.pytorch import BACKEND, TorchSession
 from core.engine.backends.torch_devices import Cpu
 from core.engine.backends.torch_faults import gpu_fault
 from core.engine.backends.torch_loading import is_out_of_memory, loading
-from core.engine.events import Event, Failed, Rows, from_json
+from core.engine.events import Event, Failed, Note, Rows, from_json
 from core.engine.room import check_room
 from core.engine.worker import Job
 from core.errors import TrialFailed
@@ -103,7 +103,7 @@ def test_a_single_row_that_does_not_fit_is_told_with_its_length(classifier: Path
         quality.run(session, TASK, rows, Context(protocol=Protocol(batch_size=8)), done=(), emit=events.append)
     assert caught.value.kind == "out_of_memory"
     assert str(caught.value).startswith("A single row of 48 tokens does not fit: DefaultCPUAllocator: can't allocate")
-    assert [str(event.text).split(":")[0] for event in events if not isinstance(event, Rows)] == [
+    assert [event.text.split(":")[0] for event in events if isinstance(event, Note)] == [
         f"Out of memory with {count} rows of 48 tokens" for count in (8, 4, 2)
     ]
 
@@ -135,7 +135,7 @@ def failing(folder: Path, error: Exception) -> TorchSession:
 def failed(job: Job) -> Any:
     """How the worker of a job that fails ends."""
     sent: list[Event] = []
-    told = iter([worker.codec.dumps(job).encode(), b'{"do": "predict", "rows": null}'])
+    told = iter([codec.dumps(job).encode(), b'{"do": "predict", "rows": null}'])
     assert worker._serve(lambda: next(told), lambda message: sent.append(from_json(message))) is False
     assert isinstance(sent[-1], Failed)
     return sent[-1].failure

@@ -222,5 +222,5 @@ def lose_the_gpu_of_the_tiny_one(connection: Connection) -> None:
             raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported late")
         return forward(self, model, *told)
 
-    task.forward = vanish  # type: ignore[method-assign]
+    task.forward = vanish  # type: ignore
     worker.child_main(connection)
