@@ -66,7 +66,7 @@ class Writing:
             words.append(f"then {milliseconds(self.token_ms.value)} per token")
         if not np.isnan(self.tokens_per_second.value):
             speed = three_digits(self.tokens_per_second.value)
-            words.append(f"{speed} tokens/s at {three_digits(self.fixed_tokens)} tokens a row")
+            words.append(f"{speed} tokens/s at {self.fixed_tokens:.4g} tokens a row")
         return ", ".join(words)
 
 

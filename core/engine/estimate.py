@@ -10,7 +10,7 @@ from math import exp, log, nan, prod, sqrt
 from core import registry
 from core.catalog import stored
 from core.catalog.fit import fits
-from core.engine import environment, serving
+from core.engine import environment, latency, serving
 from core.engine.prepare import Prepared
 from core.engine.race import FIRST_ROUND
 from core.records import Candidate, EvalSet, Outcome, Protocol, RunResult, TrialSpec
@@ -67,7 +67,7 @@ def estimate(prepared: Prepared, known: Sequence[Outcome] = ()) -> Estimate:
         candidate = candidates[spec.source, spec.model]
         row = _measured_row(earlier) if earlier else _computed_row(spec, candidate, prepared.evalset)
         loading = registry.backend(spec.variant.backend).load_seconds
-        timing = [_timing_seconds(spec.protocol, one) for one in row]
+        timing = [_timing_seconds(spec, one) for one in row]
         high += rows * row[1] + timing[1] + loading[1]
         if races and spec.race:
             low += FIRST_ROUND * row[0] + loading[0]
@@ -120,11 +120,11 @@ def seconds_left(run: RunResult) -> dict[str, float]:
 def _seconds_left(outcome: Outcome, row_seconds: float) -> float:
     done = {series.batch_size for series in outcome.latency}
     sizes = [size for size in outcome.spec.protocol.latency_batch_sizes if size not in done]
-    latency = _latency_seconds(outcome.spec.protocol, row_seconds, sizes)
+    timing = _latency_seconds(outcome.spec, row_seconds, sizes)
     usual = sqrt(prod(registry.backend(outcome.spec.variant.backend).load_seconds))
     loading = 0.0 if outcome.stage in ("quality", "ready", "latency", "server") else usual
     server = _server_seconds(outcome.spec.protocol, row_seconds)
-    return loading + (outcome.rows_total - outcome.rows_done) * row_seconds + latency + server
+    return loading + (outcome.rows_total - outcome.rows_done) * row_seconds + timing + server
 
 
 def _key(spec: TrialSpec) -> tuple[object, ...]:
@@ -155,13 +155,20 @@ def _tokens(evalset: EvalSet) -> float:
     return sum(min(length / CHARACTERS_PER_TOKEN + 2, LONGEST) for length in lengths) / max(len(lengths), 1)
 
 
-def _timing_seconds(protocol: Protocol, row_seconds: float) -> float:
-    return _latency_seconds(protocol, row_seconds, protocol.latency_batch_sizes) + _server_seconds(
-        protocol, row_seconds
-    )
+def _timing_seconds(spec: TrialSpec, row_seconds: float) -> float:
+    sizes = spec.protocol.latency_batch_sizes
+    return _latency_seconds(spec, row_seconds, sizes) + _server_seconds(spec.protocol, row_seconds)
 
 
-def _latency_seconds(protocol: Protocol, row_seconds: float, sizes: Collection[int]) -> float:
+def _latency_seconds(spec: TrialSpec, row_seconds: float, sizes: Collection[int]) -> float:
+    """Models that write are timed a second time, at a fixed length."""
+    found = _series_seconds(spec.protocol, row_seconds, sizes)
+    if registry.task(spec.task).generates:
+        found += _series_seconds(latency.shorter(spec.protocol), row_seconds, sizes)
+    return found
+
+
+def _series_seconds(protocol: Protocol, row_seconds: float, sizes: Collection[int]) -> float:
     calls = protocol.min_calls + protocol.warmup
     return sum(min(max(calls * size * row_seconds, protocol.min_seconds), 2 * protocol.max_seconds) for size in sizes)
 

@@ -76,12 +76,16 @@ def measure(
         if series is not None and series.tokens and subject.time_fixed_length is not None
     }
     if writers:
-        calls, seconds = min(FIXED_CALLS, protocol.min_calls), FIXED_SHARE * protocol.max_seconds
-        short = replace(protocol, min_calls=calls, min_seconds=0.0, max_seconds=seconds, warmup=ROUND)
-        fixed = joint(list(writers.values()), requests, short, session=session, clock=clock)
+        fixed = joint(list(writers.values()), requests, shorter(protocol), session=session, clock=clock)
         for number, series in zip(writers, fixed, strict=True):
             found[number] = _with_fixed_length(found[number], series)
     return found
+
+
+def shorter(protocol: Protocol) -> Protocol:
+    """How the series at a fixed length is taken, where the first one goes by `protocol`."""
+    calls, seconds = min(FIXED_CALLS, protocol.min_calls), FIXED_SHARE * protocol.max_seconds
+    return replace(protocol, min_calls=calls, min_seconds=0.0, max_seconds=seconds, warmup=ROUND)
 
 
 def joint(

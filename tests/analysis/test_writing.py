@@ -85,7 +85,7 @@ def test_it_is_said_in_a_clause():
     found = from_series(series([35] * 101, [51] * 101, [10] * 101, [11] * 101, fixed=calls))
     assert (
         found.in_words
-        == "first token after 35.0 ms (p95 35.0 ms), then 5.10 ms per token, 128 tokens/s at 64.0 tokens a row"
+        == "first token after 35.0 ms (p95 35.0 ms), then 5.10 ms per token, 128 tokens/s at 64 tokens a row"
     )
 
 

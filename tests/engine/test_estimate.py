@@ -5,7 +5,7 @@ import pytest
 from core.engine import environment
 from core.engine.estimate import estimate
 from core.engine.prepare import Prepared
-from core.records import Candidate, Chunk, DatasetSpec, EvalSet, Outcome, Plan, PlanCandidate, Variant
+from core.records import Candidate, Chunk, DatasetSpec, EvalSet, Outcome, Plan, PlanCandidate, Protocol, Variant
 from tests.engine.tiny import QUICK
 
 
@@ -96,6 +96,20 @@ def test_a_race_takes_the_least_if_its_first_round_decides_it_and_the_most_if_al
         "The least if the race is decided after its first 256 rows, the most if everyone answers every row."
     )
     assert most.race == ""
+
+
+def test_a_model_that_writes_is_timed_twice(spec):
+    def timing(**changes):
+        timed, untimed = (
+            prepared(spec, 10_000_000, protocol=Protocol(latency_batch_sizes=sizes, max_seconds=1e9), **changes)
+            for sizes in ((8,), ())
+        )
+        return estimate(timed).seconds_high - estimate(untimed).seconds_high
+
+    rows = {"task": "summarization", "protocol": Protocol(latency_batch_sizes=(), max_new_tokens=64)}
+    row = estimate(prepared(spec, 10_000_000, rows=2000, **rows)).seconds_high
+    row = (row - estimate(prepared(spec, 10_000_000, rows=1000, **rows)).seconds_high) / 1000
+    assert timing(task="summarization") == pytest.approx((110 + 25) * 8 * row)
 
 
 def test_of_a_race_one_trial_is_timed_at_least(spec):

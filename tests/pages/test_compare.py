@@ -156,7 +156,7 @@ def test_models_that_write_say_when_their_words_come(store: Store, compare: Open
     assert "When the words come" in words(page)
     lines = page.dataframe[1].value.set_index("trial")
     assert list(lines.columns) == ["first", "tail", "token", "tokens", "speed", "fixed", "beside"]
-    assert set(lines["fixed"]) == {"64.0"}
+    assert set(lines["fixed"]) == {"64"}
     assert list(lines["beside"]).count("–") == 1
     assert lines["first"].str.fullmatch(r"[\d.]+ \([\d.]+–[\d.]+\)").all()
 

@@ -39,7 +39,7 @@ def _line(row: writing.WritingRow) -> dict[str, str]:
         "token": _between(wrote.token_ms),
         "tokens": three_digits(wrote.tokens_per_row),
         "speed": _between(wrote.tokens_per_second),
-        "fixed": three_digits(wrote.fixed_tokens),
+        "fixed": NOTHING if math.isnan(wrote.fixed_tokens) else f"{wrote.fixed_tokens:.4g}",
         "beside": _between(row.beside),
     }
 
