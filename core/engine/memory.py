@@ -70,16 +70,17 @@ class MemoryMeter:
         return {"peak": max(alone), **self._peaks}
 
     @contextlib.contextmanager
-    def apart(self) -> Iterator[None]:
-        """What is held at the end and was not at the beginning, or the other way round, is nobody's: the libraries of
-        a compiler, which stay.
+    def apart(self, phase: str, session: Session) -> Iterator[None]:
+        """Charge another phase for a while. What is held at the end and was not at the beginning, or the other way
+        round, is nobody's: the libraries of a compiler, which stay.
         """
         _return_freed()
-        before = resident_bytes()
+        before, present = resident_bytes(), self._phase
+        self.begin(phase, session)
         try:
             yield
         finally:
-            _return_freed()
+            self.begin(present, session)
             self._baseline += resident_bytes() - before
 
     def _close(self, session: Session) -> None:

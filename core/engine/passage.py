@@ -9,6 +9,7 @@ from typing import Any
 
 from core.engine.backends.base import Session
 from core.engine.budget import Budget
+from core.engine.compiling import Compiling, Work
 from core.errors import TrialFailed
 from core.tasks.base import Answered, Context, Piece
 from core.tasks.finite import not_finite
@@ -29,6 +30,8 @@ class Passage:
     clock: Callable[[], float]
     finite: bool = True
     """Whether outputs that are no numbers fail the trial."""
+    compiling: Compiling | None = None
+    """Whether the layers may be compiled on the way."""
 
     def run(self, rows: Mapping[int, Sequence[Piece]], finish: Finish) -> float:
         """Run the pieces of these rows, the longest first.
@@ -69,7 +72,17 @@ class Passage:
             return seconds
 
         places = [(position, index) for position in rows for index in range(len(rows[position]))]
-        queue = deque(self.budget.batches(self.budget.search(places, length, run), length))
+        left = self.budget.search(places, length, run)
+        if self.compiling is not None:
+
+            def outputs(batch: Sequence[Place]) -> Sequence[Any]:
+                return self.session.forward([piece(place) for place in batch], self.context)
+
+            def grouped(some: Sequence[Place]) -> list[list[Place]]:
+                return self.budget.batches(some, length)
+
+            left = self.compiling.improve(left, Work(grouped, length, run, outputs))
+        queue = deque(self.budget.batches(left, length))
         while queue:
             batch = queue.popleft()
             try:

@@ -30,8 +30,8 @@ DATASET = ("path", "repo", "config", "split", "revision", "reader", "columns", "
 CANDIDATE = ("model", "source", "revision", "labels", "variants")
 VARIANT = ("device", "dtype", "backend", "quantization", "threads")
 LIMITS = ("latency_p95_ms", "memory_mb", "params", "download_mb", "licenses")
-QUALITY = ("batch_size", "batch_tokens", "screen")
-SCREEN = {"auto": True, "off": False}
+QUALITY = ("batch_size", "batch_tokens", "screen", "compile")
+SHORTCUT = {"auto": True, "off": False}
 RACE = {"tolerance": "race_tolerance", "alpha": "race_alpha"}
 LATENCY = ("batch_sizes", "min_calls", "min_seconds", "max_seconds", "warmup")
 SERVER = {"p99_ms": "server_p99_ms", "max_batch": "server_max_batch"}
@@ -216,7 +216,8 @@ def _protocol(plan: Fields, task: Task) -> Protocol:
     protocol = Protocol(
         batch_size=quality.optional_integer("batch_size"),
         batch_tokens=quality.optional_integer("batch_tokens"),
-        screen=SCREEN[quality.choice("screen", SCREEN, "auto")],
+        screen=SHORTCUT[quality.choice("screen", SHORTCUT, "auto")],
+        compile=SHORTCUT[quality.choice("compile", SHORTCUT, "auto")],
         latency_batch_sizes=latency.integers("batch_sizes", usual.latency_batch_sizes),
         min_calls=latency.integer("min_calls", usual.min_calls),
         min_seconds=latency.seconds("min_seconds", usual.min_seconds),
@@ -311,6 +312,7 @@ def to_yaml(plan: Plan) -> str:
 
 def _sections(plan: Plan) -> dict[str, Any]:
     protocol, usual = plan.protocol, Protocol()
+    quality = _differing(protocol, usual, QUALITY)
     return {
         "task": plan.task,
         "dataset": _dataset_section(plan.dataset),
@@ -318,7 +320,7 @@ def _sections(plan: Plan) -> dict[str, Any]:
         "variants": [] if plan.variants == (Variant(),) else [_variant_section(variant) for variant in plan.variants],
         "metrics": FlowList(_metric_entry(name) for name in plan.metrics),
         **plan.options,
-        "quality": flow({**_differing(protocol, usual, QUALITY), **({} if protocol.screen else {"screen": "off"})}),
+        "quality": flow({key: "off" if value is False else value for key, value in quality.items()}),
         "race": (_differing(protocol, usual, RACE, RACE) or True) if protocol.race else None,
         "latency": _latency_section(protocol, usual),
         "generation": _differing(protocol, usual, GENERATION),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from core.engine.backends.base import Session
 from core.engine.budget import Budget
+from core.engine.compiling import Compiling, Layers
 from core.engine.events import Event, Note, Rows
 from core.engine.passage import Passage
 from core.engine.screening import Screening
@@ -29,6 +31,7 @@ class QualityPass:
         *,
         device: str = "cpu",
         copy: Callable[[], Session | None] | None = None,
+        layers: Callable[[], Layers | None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Get ready.
@@ -40,6 +43,7 @@ class QualityPass:
             emit: Called with `Rows`, and with a `Note` of what a reader must know.
             device: Of the variant.
             copy: Makes a copy of the model at low precision; None where rows are not screened (`screening.suits`).
+            layers: Gives the part of the model that may be compiled; None where nothing is (`compiling.suits`).
             clock: Seconds; for tests.
         """
 
@@ -48,13 +52,15 @@ class QualityPass:
 
         self._session, self._task, self._context, self._emit = session, task, context, emit
         self._chunk = _Chunk(emit, clock)
-        self._exact = Passage(session, context, budget(), clock)
+        exact = Passage(session, context, budget(), clock)
+        self._compiling = None if layers is None else Compiling(layers, emit, clock)
+        self._exact = replace(exact, compiling=self._compiling)
         self._screening: Screening | None = None
         if copy is not None and isinstance(task, Argmax):
-            self._screening = Screening(self._exact, task, copy, budget)
+            self._screening = Screening(exact, task, copy, budget, alone=self._exact)
         self.facts: dict[str, Any] = {}
         """For the record, once closed: `batch_tokens`, of texts `longest_input` (tokens that the model takes), and
-        where rows were screened `screened` and `rechecked`."""
+        where rows were screened `screened` and `rechecked`, where layers were compiled what `Compiling.facts` says."""
 
     def run(self, inputs: Sequence[Mapping[str, Any]], done: Collection[int] = ()) -> None:
         """Predict every row that is not done yet, and emit `Rows` about once a second.
@@ -77,8 +83,13 @@ class QualityPass:
         self._chunk.flush()
 
     def close(self) -> None:
-        """Say what was done, and let go of the copy: rows that are run later are not screened. Again: nothing."""
+        """Say what was done, and let go of the copy and of what was compiled: rows that are run later are neither
+        screened nor compiled. Again: nothing.
+        """
         screening, self._screening = self._screening, None
+        if self._compiling is not None:
+            self._compiling.close()
+            self.facts |= self._compiling.facts
         self.facts.setdefault("batch_tokens", self._exact.budget.tokens)
         longest = getattr(self._session.processor, "model_max_length", None)
         if longest is not None:

@@ -57,7 +57,12 @@ class Screening:
     """Runs rows through the copy and through the model, or through the model alone where screening does not pay."""
 
     def __init__(
-        self, exact: Passage, task: Argmax, copy: Callable[[], Session | None], budget: Callable[[], Budget]
+        self,
+        exact: Passage,
+        task: Argmax,
+        copy: Callable[[], Session | None],
+        budget: Callable[[], Budget],
+        alone: Passage | None = None,
     ) -> None:
         """Screen rows.
 
@@ -66,8 +71,10 @@ class Screening:
             task: Says what the answer is the largest of.
             copy: Makes the copy; None where memory does not hold both. Called once at most.
             budget: Makes a budget for the copy.
+            alone: The model at float32 where rows are not screened, if that is another passage.
         """
         self._exact, self._task, self._copy, self._budget = exact, task, copy, budget
+        self._alone = alone or exact
         self._tried = False
         self._low: Passage | None = None
         self._difference = 0.0
@@ -105,7 +112,7 @@ class Screening:
             self._tried = True
             rows = self._calibrate(rows, finish)
         if self._low is None:
-            self._exact.run(rows, finish)
+            self._alone.run(rows, finish)
         else:
             self._screen(self._low, rows, finish)
 

@@ -38,10 +38,11 @@ from pathlib import Path
 from typing import Any
 
 from core import codec, options, registry
-from core.engine import environment, latency, screening, serving
+from core.engine import compiling, environment, latency, screening, serving
 from core.engine.backends.base import Session
 from core.engine.backends.torch_copy import lowered
 from core.engine.backends.torch_faults import gpu_fault
+from core.engine.backends.torch_regions import regions
 from core.engine.energy import EnergyMeter, counters
 from core.engine.events import (
     Done,
@@ -58,7 +59,7 @@ from core.engine.events import (
     Untimed,
     to_json,
 )
-from core.engine.memory import LATENCY, QUALITY, SCREENING, SERVER, MemoryMeter
+from core.engine.memory import COMPILING, LATENCY, QUALITY, SCREENING, SERVER, MemoryMeter
 from core.engine.quality import QualityPass
 from core.engine.request import Call, Model, Request, call, first_call
 from core.engine.request import requests as row_requests
@@ -127,7 +128,11 @@ class Worker:
         self._done = set(job.done)
         self._energy_rows = 0
         copy = self._copy if screening.suits(task, spec.variant, context) else None
-        self._quality = QualityPass(self._session, task, context, self._tell, device=spec.variant.device, copy=copy)
+        apart = partial(self._memory.apart, COMPILING, self._session)
+        layers = partial(regions, self._session, apart) if compiling.suits(task, spec.variant, context) else None
+        self._quality = QualityPass(
+            self._session, task, context, self._tell, device=spec.variant.device, copy=copy, layers=layers
+        )
         self.first_call_ns = first_call(self._model, job.inputs)
         # After the first call: weights are memory-mapped, and only then have all of them been read.
         self._model_mb = self._memory.held_mb(self._session)
@@ -135,7 +140,7 @@ class Worker:
 
     def predict(self, rows: Sequence[int] | None = None) -> None:
         """Predict the rows at these positions, all when None; those that are done are left out."""
-        gc.enable()
+        _collect_again()
         self._emit(Stage("quality"))
         left = set(range(len(self._job.inputs)) if rows is None else rows) - self._done
         others = frozenset(range(len(self._job.inputs))) - left
@@ -158,7 +163,10 @@ class Worker:
     def _copy(self) -> Session | None:
         """The model a second time, at low precision. What both take together is not charged to the model."""
         self._memory.begin(SCREENING, self._session)
-        return lowered(self._session, screening.LOW, self._job.spec.protocol.memory_mb)
+        copy = lowered(self._session, screening.LOW, self._job.spec.protocol.memory_mb)
+        if copy is None:
+            self._memory.begin(QUALITY, self._session)
+        return copy
 
     def time(self, request: Request, fixed_length: bool = False) -> Call:
         """Time one request. Raises TrialFailed, also where it does not fit in memory (`out_of_memory`).
@@ -182,8 +190,13 @@ class Worker:
         rows = [inputs[position] for position, *_ in islice(row_requests(len(inputs), 1), requests)]
         for size in serving.warmup_sizes(protocol.server_max_batch):
             call(self._model, rows[:size])
+
+        def answer(numbers: Sequence[int]) -> None:
+            call(self._model, [rows[number] for number in numbers])
+            gc.collect()  # as in `_be_alone`; a server has to do it, too
+
         taken = serving.serve(
-            lambda numbers: call(self._model, [rows[number] for number in numbers]),
+            answer,
             serving.arrivals(requests, rate, seed),
             max_batch=protocol.server_max_batch,
             bound_ns=(protocol.server_p99_ms or math.inf) * 1e6,
@@ -196,7 +209,11 @@ class Worker:
         if gc.isenabled():
             # A collection in the middle of a request would be charged to the model.
             gc.collect()
+            gc.freeze()
             gc.disable()
+        # `generate` leaves cycles that hold its caches: they go between two requests, in microseconds, because what was
+        # there before is frozen. Else a thousand calls would fill the memory.
+        gc.collect()
 
     def end(self) -> None:
         """Say what the trial took."""
@@ -233,8 +250,14 @@ def run_trial(job: Job, emit: Callable[[Event], None], wait_turn: Callable[[], N
         try:
             _time_alone(worker, job, emit)
         finally:
-            gc.enable()
+            _collect_again()
     worker.end()
+
+
+def _collect_again() -> None:
+    """Undo what timing did to the garbage collector."""
+    gc.unfreeze()
+    gc.enable()
 
 
 def _time_alone(worker: Worker, job: Job, emit: Callable[[Event], None]) -> None:

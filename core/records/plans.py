@@ -45,6 +45,8 @@ class Protocol:
     """Limit on the worker's resident memory; None: most of what the machine has free."""
     screen: bool = True
     """Whether a copy at low precision may answer rows that cannot come out otherwise at float32."""
+    compile: bool = True
+    """Whether layers may be compiled in the quality pass, where the rows left pay for it."""
     race: bool = False
     """Whether a trial stops as soon as it is surely worse on the headline metric than the best of the run."""
     race_tolerance: float = 0.01

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from core.engine.memory import LATENCY, LOAD, QUALITY, SCREENING, MemoryMeter
+from core.engine.memory import COMPILING, LATENCY, LOAD, QUALITY, SCREENING, MemoryMeter
 
 
 class OnCpu:
@@ -97,3 +97,20 @@ def test_a_phase_that_goes_on_keeps_its_peak():
     meter.begin(SCREENING, OnCpu())
     meter.begin(QUALITY, OnCpu())
     assert 50 < meter.peaks_mb(OnCpu())[QUALITY] < 80
+
+
+def test_what_a_compiler_leaves_behind_is_nobodys():
+    meter = MemoryMeter()
+    meter.begin(QUALITY, OnCpu())
+    with meter.apart(COMPILING, OnCpu()):
+        library = np.ones(80_000_000, dtype=np.uint8)
+    np.ones(30_000_000, dtype=np.uint8).sum()
+    with meter.apart(COMPILING, OnCpu()):
+        library = library[:0].copy()
+    meter.begin(LATENCY.format(1), OnCpu())
+    np.ones(50_000_000, dtype=np.uint8).sum()
+    peaks = meter.peaks_mb(OnCpu())
+    assert peaks[COMPILING] > 75
+    assert 25 < peaks[QUALITY] < 45 < peaks["latency_b1"] < 65
+    assert peaks["peak"] == peaks["latency_b1"]
+    assert library.size == 0

@@ -31,7 +31,7 @@ variants:
   - {device: cuda, dtype: bfloat16, backend: torch, threads: 2}
 metrics: [accuracy, f1]
 f1_average: macro
-quality: {batch_size: 32, batch_tokens: 1024, screen: off}
+quality: {batch_size: 32, batch_tokens: 1024, screen: off, compile: off}
 race: {tolerance: 0.005, alpha: 0.1}
 latency:
   {batch_sizes: [1, 16], min_calls: 50, min_seconds: 1, max_seconds: 1m, warmup: 5, server: {p99_ms: 50, max_batch: 4}}
@@ -74,6 +74,7 @@ def test_every_key_of_the_plan_file_is_read():
         protocol=Protocol(
             *(32, 1024, (1, 16), 50, 1.0, 60.0, 5, 20, 4, 5400.0, 8000),
             screen=False,
+            compile=False,
             race=True,
             race_tolerance=0.005,
             race_alpha=0.1,
@@ -117,7 +118,7 @@ variants:
 
 metrics: [accuracy, f1]
 f1_average: macro
-quality: {batch_size: 32, batch_tokens: 1024, screen: 'off'}
+quality: {batch_size: 32, batch_tokens: 1024, screen: 'off', compile: 'off'}
 race: {tolerance: 0.005, alpha: 0.1}
 
 latency:

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-import warnings
 from pathlib import Path
 
 from core.engine.backends.pytorch import MODULES, TorchSession, import_all, open_session, torch_obstacle
 from core.engine.backends.torch_devices import open_device
 from core.engine.backends.torch_loading import loading
+from core.engine.backends.torch_regions import compiler_obstacle, import_compiler, set_up_compiler
 from core.engine.backends.trial_run import example
 from core.errors import TrialFailed
 from core.records import Variant
@@ -31,25 +29,19 @@ class TorchCompile:
     load_seconds = (15.0, 120.0)
 
     def unsupported(self, variant: Variant) -> str | None:
-        if variant.device == "cpu" and shutil.which(os.environ.get("CXX") or "g++") is None:
-            return "torch.compile needs a C++ compiler: apt-get install g++"
-        return torch_obstacle(self, variant)
+        return compiler_obstacle(variant.device) or torch_obstacle(self, variant)
 
     def start(self) -> None:
-        with warnings.catch_warnings():
-            # torch imports what it has deprecated itself.
-            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
-            import_all((*MODULES, "torch._dynamo", "torch._inductor.compile_fx"))
+        import_all(MODULES)
+        import_compiler()
 
     def load(self, folder: Path, task: Task, variant: Variant) -> TorchSession:
-        import torch._inductor.config
         import torch.fx.experimental._config
 
         session = open_session(self, folder, task, variant)
         if task.generates and session.model.can_generate():
             raise TrialFailed("unsupported", "A growing text has a new shape at each token: nothing is compiled once.")
-        # A pool of compiling processes would stay beside the measurement.
-        torch._inductor.config.compile_threads = 1
+        set_up_compiler()
         # A batch of one is no special case: without this it would be compiled by itself.
         torch.fx.experimental._config.backed_size_oblivious = True
         started = time.perf_counter()

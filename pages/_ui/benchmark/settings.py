@@ -150,6 +150,7 @@ def protocol(selection: Selection, task: Task, before: Plan | None, *, race: boo
         batch_size=batch,
         batch_tokens=start.batch_tokens,
         screen=start.screen,
+        compile=start.compile,
         latency_batch_sizes=tuple(sorted(sizes)) or (1,),
         min_calls=calls,
         min_seconds=start.min_seconds,
