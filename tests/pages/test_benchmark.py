@@ -135,6 +135,22 @@ def test_a_race_is_a_choice_where_the_metric_has_one(open_page: Page, selection:
     assert {one.spec.race for one in run.outcomes} != {""}
 
 
+def test_what_a_race_will_take_is_told_from_the_least_to_the_most(
+    open_page: Page, words: Words, selection: Selection, store: Store
+) -> None:
+    store.add_candidate(selection.id, open_catalog("samples").describe("helpdesk-lab/ticket-router-bert-mini"))
+    spec, evalset = load(dataclasses.replace(data_sets("text-classification")[0]), task("text-classification"))
+    store.save_evalset(evalset)
+    store.save_selection(dataclasses.replace(selection, dataset=spec, evalset=evalset.id))
+    page = drawn(open_page("3_benchmark", selection=selection.id))
+    told = "The least if the race is decided after its first 256 rows"
+    assert told not in words(page)
+    metrics = next(box for box in page.multiselect if box.label.startswith("Metrics"))
+    metrics.set_value(["accuracy"])
+    drawn(page.run()).radio[0].set_value("Race")
+    assert told in words(drawn(page.run()))
+
+
 def test_the_server_scenario_is_measured_where_a_bound_is_given(
     open_page: Page, selection: Selection, store: Store
 ) -> None:
