@@ -226,7 +226,7 @@ def _server(server: Server) -> dict[str, Any]:
             {
                 **{name: _number(getattr(one, name)) for name in ("rate", "p50_ms", "mean_batch")},
                 **{f"p99_ms{end}": number for end, number in zip(("", "_low", "_high"), _ends(one), strict=True)},
-                **{name: getattr(one, name) for name in ("requests", "answered", "late", "held")},
+                **{name: getattr(one, name) for name in ("requests", "answered", "late", "held", "sure")},
             }
             for one in server.rates
         ],

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.analysis.intervals import UNDEFINED, Interval
 from core.analysis.timing import LEAST_CALLS, quantile
-from core.analysis.wording import three_digits
+from core.analysis.wording import milliseconds, three_digits
 from core.engine import serving
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class TriedRate:
     mean_batch: float
     """Requests that ran together, on average."""
     held: bool
+    sure: bool
+    """Whether the interval of p99 lies on the same side of the bound as p99; so it does where a rate was given up."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ class Server:
                     "requests within the plan's max_seconds cannot tell"
                 )
             return f"not {three_digits(self.lost)} requests/s with {bound}; the search was not ended"
-        known = f"{three_digits(self.highest)} requests/s with {bound}"
+        best = next(one for one in self.rates if one.rate == self.highest)
+        reach = "" if best.sure else f" (its interval reaches {milliseconds(best.p99_ms.high)})"
+        known = f"{three_digits(self.highest)} requests/s with {bound}{reach}"
         if math.isnan(self.lost):
             return f"at least {known}; the search was not ended"
         return f"{known}, and not {three_digits(self.lost)}"
@@ -108,16 +112,18 @@ def server(outcome: Outcome) -> Server | None:
 
 def _tried(series: ServerSeries, bound_ms: float) -> TriedRate:
     times = np.sort(np.asarray(series.latency_ns, dtype=np.float64)) / 1e6
-    complete = len(times) == series.requests
+    complete, held = len(times) == series.requests, serving.held(series, bound_ms)
+    p99 = _p99(times) if complete and len(times) >= LEAST_CALLS[99] else UNDEFINED
     return TriedRate(
         rate=series.rate,
         requests=series.requests,
         answered=len(times),
         late=int((times > bound_ms).sum()),
         p50_ms=float(np.median(times)) if complete else math.nan,
-        p99_ms=_p99(times) if complete and len(times) >= LEAST_CALLS[99] else UNDEFINED,
+        p99_ms=p99,
         mean_batch=float(np.mean(series.batch_sizes)) if series.batch_sizes else math.nan,
-        held=serving.held(series, bound_ms),
+        held=held,
+        sure=not complete or (p99.high <= bound_ms if held else p99.low > bound_ms),
     )
 
 

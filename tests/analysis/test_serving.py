@@ -41,7 +41,7 @@ def test_the_highest_rate_that_held_and_the_lowest_above_it_that_did_not():
     found = server(outcome(tried(40), tried(80, slow=11), tried(57, slow=10), tried(67, slow=40)))
     assert [(one.rate, one.held) for one in found.rates] == [(40, True), (57, True), (67, False), (80, False)]
     assert (found.highest, found.lost) == (57, 67)
-    assert found.in_words == "57.0 requests/s with p99 under 50 ms, and not 67.0"
+    assert found.in_words == "57.0 requests/s with p99 under 50 ms (its interval reaches 80.0 ms), and not 67.0"
 
 
 def test_what_was_lost_below_the_highest_rate_was_no_limit():
@@ -55,6 +55,16 @@ def test_p99_is_under_the_bound_exactly_where_the_rate_held():
         [one] = server(outcome(tried(40, slow=slow))).rates
         assert (one.p99_ms.value, one.late, one.held) == (p99, slow, slow == 10)
         assert one.p99_ms.low <= one.p99_ms.value <= one.p99_ms.high
+
+
+def test_a_rate_that_held_narrowly_is_marked_and_its_interval_told():
+    # Of 1,000 requests ranks 983 to 996 enclose the 99th percentile: seven late ones are within.
+    narrow, sure = server(outcome(tried(40, slow=7))), server(outcome(tried(40, slow=2)))
+    assert [one.rates[0].held for one in (narrow, sure)] == [True, True]
+    assert [one.rates[0].sure for one in (narrow, sure)] == [False, True]
+    assert "under 50 ms (its interval reaches 80.0 ms)" in narrow.in_words
+    assert "interval" not in sure.in_words
+    assert server(outcome(tried(40, slow=40), tried(90, slow=11, answered=30))).rates[0].sure
 
 
 def test_a_rate_that_was_given_up_has_no_p99():

@@ -97,7 +97,9 @@ def _rates(rows: list[serving.ScenarioRow]) -> None:
             "low": number("At least (ms)", help="Lower end of the 95 % interval of p99 (order statistics)."),
             "high": number("At most (ms)", help="Upper end; none where more requests would be needed."),
             "batch": number("Rows per batch", help="On average."),
-            "held": "Verdict",
+            "held": st.column_config.TextColumn(
+                "Verdict", help="Narrowly: the interval of p99 lies on both sides of the bound."
+            ),
         },
     )
 
@@ -113,5 +115,5 @@ def _line(name: str, one: serving.TriedRate) -> dict[str, Any]:
         "low": one.p99_ms.low,
         "high": one.p99_ms.high,
         "batch": one.mean_batch,
-        "held": "held" if one.held else "did not hold",
+        "held": ("held" if one.held else "did not hold") + ("" if one.sure else ", narrowly"),
     }
