@@ -58,7 +58,7 @@ def test_p99_is_under_the_bound_exactly_where_the_rate_held():
 
 
 def test_a_rate_that_held_narrowly_is_marked_and_its_interval_told():
-    # Of 1,000 requests ranks 983 to 996 enclose the 99th percentile: seven late ones are within.
+    # Ranks 983 and 997 of 1,000 enclose the 99th percentile: of seven late ones, some lie within.
     narrow, sure = server(outcome(tried(40, slow=7))), server(outcome(tried(40, slow=2)))
     assert [one.rates[0].held for one in (narrow, sure)] == [True, True]
     assert [one.rates[0].sure for one in (narrow, sure)] == [False, True]
