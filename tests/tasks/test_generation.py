@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from core import registry
+from core.engine import request
+from core.engine.backends.pytorch import TorchSession
+from core.engine.backends.torch_devices import Cpu
 from core.records import Protocol
 from core.tasks import generation
 from core.tasks.base import Context, Task
@@ -78,6 +81,22 @@ def test_at_a_fixed_length_no_row_ends_early(session: tuple[Task, Tiny], beams: 
     answered = tiny.answered(model, task, rows, fixed, len(rows))
     assert [task.written(row) for row in answered] == [TOKENS] * len(rows)
     assert seen == list(range(1, TOKENS + 1))
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_timed_request_says_when_its_tokens_came(session: tuple[Task, Tiny], fixed: bool, tmp_path: Path) -> None:
+    task, model = session
+    rows = tiny.rows(task, 3, tmp_path)
+    ends_early(task, model, rows)
+    loaded = request.Model(TorchSession(model.model, model.processor, task, Cpu()), task, context(task, 1))
+    took = request.call(loaded, rows, fixed_length=fixed)
+    writing = took.writing
+    assert writing is not None
+    assert took.preprocess < writing.first_token_ns
+    assert writing.first_token_ns + writing.decode_ns < took.preprocess + took.forward
+    assert len(writing.tokens) == len(rows)
+    assert writing.steps == max(writing.tokens) - 1
+    assert (set(writing.tokens) == {TOKENS}) == fixed
 
 
 def test_each_batch_begins_anew(tmp_path: Path) -> None:

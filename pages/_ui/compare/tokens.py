@@ -23,7 +23,7 @@ def show(run: str, limits: Limits, batch_size: int) -> None:
     found = writing.table(cached.analysis(run), cached.ranking(run, limits), batch_size)
     if found is None:
         return
-    st.markdown("**When the words come**, median and 95 % interval", help=writing.WORDS)
+    st.markdown("**When the words come**, with 95 % intervals", help=writing.WORDS)
     table = pd.DataFrame([_line(row) for row in found.rows])
     empty = [name for name in table.columns if (table[name] == NOTHING).all()]
     st.dataframe(table.drop(columns=empty), hide_index=True, column_config=_columns(found.against))
@@ -58,13 +58,16 @@ def _columns(against: str) -> dict[str, Any]:
 
     return {
         "trial": st.column_config.TextColumn("Trial", width="medium", pinned=True),
-        "first": text("First token (ms)", "From the start of a request, preprocessing included."),
+        "first": text("First token (ms)", "Median, from the start of a request, preprocessing included."),
         "tail": text("First token, p95 (ms)", "95 of 100 requests wait no longer. From 100 calls on."),
-        "token": text("Each further token (ms)", "(Last token − first token) / (tokens − 1)."),
+        "token": text("Each further token (ms)", "(Last token − first token) / (tokens − 1), median of the calls."),
         "tokens": text("Tokens a row", "On average, where each model writes as much as it likes."),
-        "speed": text("Tokens/s at a fixed length", "Of whole calls; all rows of a call together."),
+        "speed": text(
+            "Tokens/s at a fixed length", "Of whole calls, all rows of a call together; median of the calls."
+        ),
         "fixed": text("That length (tokens)", "Less than the plan says where a model has no room for it."),
         "beside": text(
-            f"× {markdown(against)}", "Its tokens per second over those of that trial, on the same requests by turns."
+            f"Speed, × {markdown(against)}",
+            "Its tokens per second over those of that trial, on the same requests by turns.",
         ),
     }
