@@ -70,7 +70,7 @@ class Race:
             live = [trial for trial in live if not trial.over]
             if done == len(self._order) or not live:
                 break
-            if self._judge(live, done) and len(self._scores) > 1 and not self._others_come(live):
+            if self._judge(live, done) and not self._others_come(live):
                 left = [trial for trial in live if not trial.over]
                 for trial in left:
                     trial.note(self._decided(done, len(left)))
@@ -78,10 +78,14 @@ class Race:
         return [trial for trial in trials if not trial.over]
 
     def _judge(self, live: Sequence[Trial], done: int) -> bool:
-        """Stop the trials that are surely worse after so many rows. Whether the rest is decided."""
+        """Stop the trials that are surely worse after so many rows. Whether the rest is decided.
+
+        It never is where one is alone because all others failed: it has beaten nobody.
+        """
         racing = {trial.claim.trial: trial for trial in live}
+        answered = self._answered(racing, done)
         found = race.standing(
-            self._answered(racing, done),
+            answered,
             racing,
             rows=len(self._order),
             candidates=self._candidates,
@@ -91,7 +95,7 @@ class Race:
         for name, beaten in found.beaten.items():
             self._out.add(name)
             racing[name].stop(self._stopped(beaten))
-        return found.decided
+        return found.decided and (len(answered) > 1 or bool(self._out))
 
     def _answered(self, racing: Sequence[str] | dict[str, Trial], done: int) -> dict[str, NDArray[np.float64]]:
         """The scores of the first rows in the shared order, of all that are in the race or have ended it unbeaten."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
@@ -223,4 +224,21 @@ def lose_the_gpu_of_the_tiny_one(connection: Connection) -> None:
         return forward(self, model, *told)
 
     task.forward = vanish  # type: ignore
+    worker.child_main(connection)
+
+
+def kill_the_tiny_one_after_a_round(connection: Connection) -> None:
+    """The real worker, which of one model is killed when it is told to predict again."""
+    from core.engine import worker
+
+    class Killed(worker.Worker):
+        rounds = 0
+
+        def predict(self, rows: Sequence[int] | None = None) -> None:
+            self.rounds += 1
+            if self.rounds > 1 and "tiny" in self._job.spec.model:
+                os.kill(os.getpid(), signal.SIGKILL)
+            super().predict(rows)
+
+    worker.Worker = Killed  # type: ignore
     worker.child_main(connection)

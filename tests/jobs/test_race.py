@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from core.engine import race
 from core.engine.prepare import Prepared
 from core.errors import Interrupted
 from core.jobs import run as runs
+from core.jobs import trial
+from core.jobs.local import LocalWorker
 from core.jobs.runner import Progress, Runner
 from core.records import RunResult, Stopped
 from core.store import Store
@@ -109,6 +112,27 @@ def test_a_trial_that_fails_leaves_the_race_to_the_others(store: Store, worker: 
     Runner(store).work(run)
     failed, finished = store.run(run).outcomes
     assert (failed.status, finished.status) == ("failed", "done")
+
+
+def test_a_worker_killed_in_mid_race_decides_nothing_and_a_second_try_stops_where_it_would_have(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = store.submit(racing(POOR, GOOD))
+    Runner(store).work(undisturbed)
+    prepared = racing(POOR, GOOD)
+    run = store.submit(replace(prepared, specs=tuple(replace(one, repeat=9) for one in prepared.specs)))
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "LocalWorker", partial(LocalWorker, target=targets.kill_the_tiny_one_after_a_round))
+        Runner(store).work(run)
+    killed, alone = store.run(run).outcomes
+    assert killed.failure is not None
+    assert (killed.status, killed.failure.kind, killed.rows_done) == ("failed", "crash", race.FIRST_ROUND)
+    assert (alone.status, alone.rows_done, alone.stopped) == ("done", ROWS, None)
+    assert not any("surely worse" in note for note in alone.notes)
+
+    store.retry_trial(killed.trial)
+    Runner(store).work(run)
+    assert _told(store.run(run))[0] == _told(store.run(undisturbed))[0]
 
 
 def test_one_whom_nobody_races_answers_all_rows(store: Store) -> None:
