@@ -58,8 +58,8 @@ STEPS: Mapping[str, Step] = {
         1,
     ),
     "many": Step(
-        "quality --only short --texts tweets --rows 10000 --rounds 3 --contenders compiled bare",
-        "quality --only short --texts tweets --rows 300 --rounds 1 --contenders compiled bare",
+        "quality --only compiled --texts tweets --rows 10000 --rounds 3",
+        "quality --only compiled --texts tweets --rows 300 --rounds 1",
         5,
     ),
     "simulated": Step("decision", "decision --rows 500 --repeats 3", 1),

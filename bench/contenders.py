@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.engine.backends.torch_copy import lowered
+from core.engine.backends.torch_regions import regions
 from core.engine.batching import batches
 from core.engine.events import Event, Rows
 from core.engine.quality import QualityPass
@@ -63,8 +64,10 @@ class Encoder(SentenceEncoder):
         return [{**one, "outputs": row.outputs} for one, row in zip(predictions, rows, strict=True)]
 
 
-def shortlist(task: Any, folder: Path, rows: Sequence[Mapping[str, str]], *, screened: bool = False) -> Pass:
-    """Shortlist's quality pass as a trial has it, calibration included."""
+def shortlist(
+    task: Any, folder: Path, rows: Sequence[Mapping[str, str]], *, screened: bool = False, compiled: bool = False
+) -> Pass:
+    """Shortlist's quality pass as a trial has it, calibration included, with one of its accelerations or with none."""
     import numpy as np
 
     session = registry.backend("torch").load(folder, task, Variant())
@@ -83,7 +86,9 @@ def shortlist(task: Any, folder: Path, rows: Sequence[Mapping[str, str]], *, scr
                 for position, prediction in zip(event.positions, event.predictions, strict=True):
                     found[position] = prediction
 
-        work = QualityPass(session, task, context, keep, copy=(lambda: lowered(session, LOW)) if screened else None)
+        copy = (lambda: lowered(session, LOW)) if screened else None
+        layers = (lambda: regions(session)) if compiled else None
+        work = QualityPass(session, task, context, keep, copy=copy, layers=layers)
         work.run(rows)
         work.close()
         kept = [one["outputs"] for one in found if "outputs" in one]  # a screened row has none
@@ -101,6 +106,24 @@ def exact(folder: Path, texts: Sequence[str]) -> Pass:
 def screened(folder: Path, texts: Sequence[str]) -> Pass:
     """Shortlist with a bfloat16 copy for what cannot come out otherwise."""
     return shortlist(Classifier(), folder, _rows(texts), screened=True)
+
+
+def compiled(folder: Path, texts: Sequence[str]) -> Pass:
+    """Shortlist at float32 with torch.compile where the rows pay for it; its compiler has seen the model before."""
+    return shortlist(Classifier(), folder, _rows(texts), compiled=True)
+
+
+def compiled_anew(folder: Path, texts: Sequence[str]) -> Pass:
+    """The same with a compiler that has not."""
+    from torch._inductor.utils import fresh_cache
+
+    run = compiled(folder, texts)
+
+    def anew() -> Answers:
+        with fresh_cache():
+            return run()
+
+    return anew
 
 
 def embedded(folder: Path, texts: Sequence[str]) -> Pass:
@@ -307,6 +330,12 @@ CLASSIFIERS: Mapping[str, Make] = {
     "pipeline, batch 8": pipeline(8),
     "pipeline, batch 32": pipeline(32),
     "evaluate.evaluator": evaluator,
+}
+COMPILERS: Mapping[str, Make] = {
+    OURS: exact,
+    "ours, compiled": compiled_anew,
+    "ours, compiled before": compiled,
+    "bare sorted loop": bare_loop,
 }
 ENCODERS: Mapping[str, Make] = {OURS: embedded, "sentence-transformers": sentence_transformers}
 SUMMARIZERS: Mapping[str, Make] = {

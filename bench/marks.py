@@ -91,7 +91,7 @@ def _labels(found: Documents) -> Mark:
     lines = [
         line
         for _, table in _tables(found, tuple(found))
-        if table["table"] in ("short", "long")
+        if table["table"] in ("short", "long", "compiled")
         for line in table["lines"]
         if not line["contender"].startswith("ours")
     ]

@@ -96,7 +96,7 @@ def _quality(document: Mapping[str, Any]) -> Iterator[str]:
         if number:
             yield ""
         words = "words: median {}, p95 {}".format(*one["words"])
-        yield f"**{one['model']}**, {one['table']}, {one['rows']:,} rows of {document['texts']}, {words}"
+        yield f"**{one['model']}**, {one['table']}, {one['rows']:,} rows of {one['texts']}, {words}"
         yield ""
         screened = any(SCREENED in line for line in one["lines"])
         head = [

@@ -1,6 +1,6 @@
 """Wall time of the quality pass beside other ways to the same answers.
 
-    python -m bench.quality [--rows 400] [--rounds 5] [--only short long embeddings generation]
+    python -m bench.quality [--rows 400] [--rounds 5] [--only short long embeddings generation compiled]
                             [--sizes minilm distilbert bert-base] [--texts tweets | --data FILE] [--contenders WORD …]
 
 All contenders live in one process, each with a model of its own that is loaded once, and run the same rows in turn, in
@@ -9,6 +9,7 @@ loading does not. All of them wait passively in OpenMP, so that a busy neighbour
 are taken within a round; the table gives their median [least, most]. Beside them: the share of answers that are those
 of our exact pass, and the largest difference of a logit (of an embedding's value) from it.
 
+`compiled` takes as many rows as compiling needs to be paid back: give it 10,000.
 The checkpoints at hand, or those of `--models`, stand for `minilm`; larger ones are grown from one (`bench.sized`).
 """
 
@@ -36,7 +37,7 @@ from bench.document import document
 from core.engine import environment
 
 EXACT, SCREENED = contenders.OURS, "ours, screened"
-TABLES = ("short", "long", "embeddings", "generation")
+TABLES = ("short", "long", "embeddings", "generation", "compiled")
 SIZES = tuple(sized.SHAPES)
 
 
@@ -113,7 +114,8 @@ def _spread(values: Sequence[float], digits: int) -> list[float]:
 
 
 def _place(name: str) -> int:
-    return [*contenders.CLASSIFIERS, *contenders.ENCODERS, *contenders.SUMMARIZERS].index(name)
+    known = [*contenders.COMPILERS, *contenders.CLASSIFIERS, *contenders.ENCODERS, *contenders.SUMMARIZERS]
+    return known.index(name)
 
 
 def show(table: Mapping[str, Any]) -> None:
@@ -140,6 +142,8 @@ class Work:
     table: str
     model: str
     folder: Path
+    source: str
+    """Where the texts are from."""
     texts: Sequence[str]
     makers: Mapping[str, contenders.Make]
 
@@ -147,21 +151,26 @@ class Work:
 def works(options: argparse.Namespace, place: Path) -> Iterator[Work]:
     """The tables that are asked for, models that have to be made in `place` included."""
     texts = rows.short_texts(options.rows, options.data or rows.NAMED[options.texts])
-    classifiers = _classifiers(options, place) if {"short", "long", "embeddings"} & set(options.only) else {}
+    classifiers = _classifiers(options, place) if set(options.only) - {"generation"} else {}
+    source = options.data.name if options.data else options.texts
     tailed = rows.long_tailed(texts)
-    for table, some in (("short", texts), ("long", tailed)):
+    for table, some, makers in (
+        ("short", texts, contenders.CLASSIFIERS),
+        ("long", tailed, contenders.CLASSIFIERS),
+        ("compiled", texts, contenders.COMPILERS),
+    ):
         if table in options.only:
             for name, folder in classifiers.items():
-                yield Work(table, name, folder, some, contenders.CLASSIFIERS)
+                yield Work(table, name, folder, source, some, makers)
     if "embeddings" in options.only:
         for name, folder in classifiers.items():
             bare = sized.encoder(place / f"{name} encoder", folder)
-            yield Work("embeddings", name, bare, tailed[: len(tailed) // 2 * 2], contenders.ENCODERS)
+            yield Work("embeddings", name, bare, source, tailed[: len(tailed) // 2 * 2], contenders.ENCODERS)
     if "generation" in options.only:
         summarizer, tickets = rows.summarization(options.rows)
-        yield Work("generation", summarizer.name, summarizer, tickets, contenders.SUMMARIZERS)
+        yield Work("generation", summarizer.name, summarizer, "sample tickets", tickets, contenders.SUMMARIZERS)
         writer = sized.writer(place / "llama", summarizer)
-        yield Work("generation", "llama, random weights", writer, tickets, contenders.WRITERS)
+        yield Work("generation", "llama, random weights", writer, "sample tickets", tickets, contenders.WRITERS)
 
 
 def _classifiers(options: argparse.Namespace, place: Path) -> dict[str, Path]:
@@ -183,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.quality", description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES[:-1])
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=("minilm",))
     parser.add_argument("--contenders", nargs="+", default=(), metavar="WORD", help="those with this in their name")
     parser.add_argument("--texts", choices=rows.NAMED, default="sst2", help="by name; the sample tickets if not there")
@@ -202,8 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not options.json:
                 show(tables[-1])
     if options.json:
-        texts = options.data.name if options.data else options.texts
-        print(document("quality", arguments, before, rounds=options.rounds, texts=texts, tables=tables))
+        print(document("quality", arguments, before, rounds=options.rounds, tables=tables))
     else:
         print(f"\n{options.rounds} rounds, median [least, most], {environment.fingerprint('cpu')}")
     return 0
@@ -222,6 +230,7 @@ def measured(work: Work, rounds: int, wanted: Sequence[str]) -> dict[str, Any]:
     return {
         "table": work.table,
         "model": work.model,
+        "texts": work.source,
         "rows": len(work.texts),
         "words": [words[len(words) // 2], words[len(words) * 95 // 100]],
         "load": [before, environment.load_average()],
