@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from core.engine.events import Done, Event, Loaded, Memory, Note, Rows, Served, Stage, Timed, Untimed, to_json
+from core.engine.events import Done, Event, Loaded, Memory, Note, Rows, Served, Stage, Timed, Untimed, Writing, to_json
 from core.records import Failure, ServerSeries
 
 ANSWER = {"answer": "billing"}
@@ -38,6 +38,7 @@ def serve(
     time_request: Callable[[Send, Sequence[int]], None] = lambda send, _: send(Timed(1000, 2000, 500)),
     on_load: Callable[[dict[str, Any]], None] = lambda _: None,
     serve_rate: Callable[[Send, float, int], None] = lambda send, rate, requests: send(served(rate, requests)),
+    time_fixed_length: Callable[[Send, Sequence[int]], None] | None = None,
 ) -> None:
     """Answer commands as the real worker does, without a model."""
 
@@ -52,7 +53,8 @@ def serve(
             predict(send)
             send(Stage("ready"))
         elif command["do"] == "time":
-            time_request(send, command["rows"])
+            fixed = time_fixed_length if command["fixed_length"] else None
+            (fixed or time_request)(send, command["rows"])
         elif command["do"] == "serve":
             serve_rate(send, command["rate"], command["requests"])
         else:
@@ -75,6 +77,21 @@ def two_batches(send: Send) -> None:
 def measure(connection: Connection) -> None:
     """Two batches, then as many calls as are wanted."""
     serve(connection, two_batches)
+
+
+def write(connection: Connection) -> None:
+    """Two words for each row, three at a fixed length, for which large batches have no room."""
+
+    def time_request(send: Send, rows: Sequence[int], words: int = 2) -> None:
+        send(Timed(1000, words * 1000, 500, writing=Writing(2000, (words - 1) * 1000, words - 1, (words,) * len(rows))))
+
+    def time_fixed_length(send: Send, rows: Sequence[int]) -> None:
+        if len(rows) > 1:
+            send(Untimed(Failure("out_of_memory", "8 rows do not fit: no memory")))
+        else:
+            time_request(send, rows, words=3)
+
+    serve(connection, two_batches, time_request, time_fixed_length=time_fixed_length)
 
 
 def measure_without_room_for_large_batches(connection: Connection) -> None:

@@ -101,6 +101,17 @@ def test_a_worker_that_dies_in_the_measurement_is_a_failed_row_and_the_others_go
     assert [len(one.again_ns) == len(one.forward_ns) for one in finished.latency] == [True, True]
 
 
+def test_trials_that_write_are_timed_again_at_a_fixed_length(store: Store, worker: Callable[[Any], None]) -> None:
+    worker(targets.write)
+    for outcome in measured(store, SMALL, LARGE):
+        single, batch = outcome.latency
+        assert set(single.first_token_ns) == {2000}
+        assert set(batch.tokens) == {2}
+        assert set(single.fixed_length.tokens) == {3}
+        assert batch.fixed_length is None
+        assert "No tokens per second at a fixed length at batch size 8: 8 rows do not fit: no memory" in outcome.notes
+
+
 def test_a_batch_that_does_not_fit_is_a_note_and_the_others_are_timed(
     store: Store, worker: Callable[[Any], None]
 ) -> None:
