@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.analysis import latency_ratio
 from core.analysis.ranking import against
 from core.analysis.wording import device_name, megabytes, milliseconds, p_value, points
 from core.catalog import stored
@@ -91,7 +92,8 @@ def _costs(second: TrialSummary, winner: TrialSummary) -> list[str]:
     if its and its_rival:
         percentile = 95 if its.tail(95) and its_rival.tail(95) else 50
         call, other = its.percentiles[percentile].value, its_rival.percentiles[percentile].value
-        sentences.append(f"A call takes {milliseconds(call)} instead of {milliseconds(other)} (p{percentile}).")
+        apart = "" if latency_ratio.together([second, winner], its.batch_size) else ", not timed together"
+        sentences.append(f"A call takes {milliseconds(call)} instead of {milliseconds(other)} (p{percentile}{apart}).")
     if not math.isnan(second.memory()) and not math.isnan(winner.memory()):
         sentences.append(f"It needs {megabytes(second.memory())} of memory instead of {megabytes(winner.memory())}.")
     return sentences

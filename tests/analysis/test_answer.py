@@ -46,6 +46,18 @@ def test_costs_that_were_not_measured_are_not_spoken_of() -> None:
     assert len(second.sentences) == 1
 
 
+def test_times_of_two_measurements_are_said_to_be_that() -> None:
+    run = make_run(2, accuracies=(0.7, 0.95))
+    first, other = run.outcomes
+    later = tuple(dataclasses.replace(series, session="another") for series in other.latency)
+    apart = dataclasses.replace(run, outcomes=(first, dataclasses.replace(other, latency=later)))
+    for told, said in ((run, "(p95)."), (apart, "(p95, not timed together).")):
+        analysis = analyse(told)
+        second = runner_up(analysis, choose(analysis))
+        assert second is not None
+        assert second.sentences[1].endswith(said)
+
+
 def test_enough_rows_are_said_to_be_enough() -> None:
     analysis = analyse(make_run(2, 400, accuracies=(0.7, 0.95)))
     enough = enough_rows(analysis, choose(analysis))
