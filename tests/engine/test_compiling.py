@@ -5,8 +5,7 @@ import pytest
 
 from core import registry
 from core.engine import compiling, worker
-from core.engine.backends.pytorch import BACKEND
-from core.engine.backends.torch_regions import import_compiler, regions
+from core.engine.backends.torch_regions import import_compiler
 from core.engine.events import Memory, Note, Rows
 from core.engine.quality import QualityPass
 from core.engine.worker import Job
@@ -188,14 +187,6 @@ def test_it_takes_a_compiler(monkeypatch):
     assert compiling.suits(TASK, Variant(), Context())
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert not compiling.suits(TASK, Variant(), Context())
-
-
-def test_models_whose_layers_differ_or_are_shared_have_nothing_to_compile(classifier):
-    session = BACKEND.load(classifier, TASK, Variant(threads=1))
-    assert regions(session).count == 2
-    session.model.bert.encoder.layer = session.model.bert.encoder.layer[:1]
-    assert regions(session) is None
-    assert regions(object()) is None
 
 
 def test_a_trial_compiles_once_and_is_timed_as_it_was_loaded(monkeypatch, classifier, spec, rows):

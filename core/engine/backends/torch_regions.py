@@ -36,6 +36,7 @@ class Regions:
         self._compiled: tuple[Any, ...] = ()
         self._apart = apart
         self._working = ExitStack()
+        self._started = False
 
     def start(self) -> None:
         """Run compiled from here on; what no code fits is compiled, which takes seconds, until `settle`."""
@@ -44,6 +45,7 @@ class Regions:
         self._working.enter_context(self._apart())
         import_compiler()
         set_up_compiler()
+        self._started = True
         # The machine's processor is asked what it can do, and that is believed: building a probe for each of its
         # abilities takes longer than compiling the layers. A C++ compiler that knows less fails, and is heard.
         torch._inductor.config.cpp.vec_isa_ok = True
@@ -66,16 +68,18 @@ class Regions:
 
     def undo(self) -> None:
         """Leave the model as it was loaded, and drop what was compiled. Again: nothing."""
-        if not self._compiled:
+        self._working.close()
+        if not self._started:
             return
         import torch
 
-        self._working.close()
-        self.switch(False)
+        self._started = False
         self._compiled = ()
-        torch.compiler.set_stance("default")
-        torch._inductor.config.cpp.vec_isa_ok = None
         with self._apart():
+            for layer in self._layers:
+                layer._compiled_call_impl = None
+            torch._inductor.config.cpp.vec_isa_ok = None
+            torch.compiler.set_stance("default")
             torch._dynamo.reset()
             gc.collect()
 
