@@ -38,6 +38,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_undisturbed_result(
     out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (code, "")
     assert "Traceback" not in err
+    assert "Failed to load" not in err, "what a library says of itself at import is not for people"
+    assert "register_constant" not in err
     assert code != 3 or "the same command goes on" in err
     before = store.run(store.runs()[0].id).outcomes[0]
     store.close()

@@ -29,7 +29,7 @@ from tests.conftest import REPO
 from tests.engine.test_screening import tie
 from tests.tasks import tiny
 
-COUNT = 12
+COUNT = 9
 ANSWER = frozenset({"answer"})
 PAIRS = [(name, one) for name in registry.tasks() for one in tiny.architectures().get(name, {})]
 SCREENED = [(name, one) for name, one in PAIRS if isinstance(registry.task(name), Argmax)]
