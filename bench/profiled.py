@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from core import registry
+from bench.profiled_child import SPOKEN, child_main
 from core.engine import worker
 from core.engine.events import Event, Loaded, Note, Rows
 from core.engine.request import Call
@@ -20,12 +19,6 @@ from core.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-TASK = "text-classification"
-SPOKEN = "stopwatch "
-"""How the note begins with which a process says what it has spent."""
-STEPS = ("encode", "collate", "forward", "decode")
-"""Methods of a task, timed in the process that runs it."""
 
 
 @dataclass
@@ -102,8 +95,10 @@ def worker_of(watch: Stopwatch) -> type[LocalWorker]:
                 super().predict(heard, rows)
 
         def time(self, rows: Sequence[int], fixed_length: bool = False) -> Call | Failure:
+            began = time.perf_counter()
             answer = super().time(rows, fixed_length)
             if isinstance(answer, Call):
+                watch.add("latency pipes", time.perf_counter() - began - answer.total / 1e9)
                 watch.add("latency forward", answer.forward / 1e9)
                 watch.add("latency pre- and postprocessing", (answer.preprocess + answer.postprocess) / 1e9)
             return answer
@@ -129,41 +124,3 @@ def _understand(watch: Stopwatch, said: Mapping[str, Any]) -> None:
     watch.first_batches.append(said["first"])
     for name, seconds in said["quality"].items():
         watch.add(f"quality {name}", seconds)
-
-
-def child_main(connection: Connection) -> None:
-    """What a timed worker's process runs: the usual, with a stopwatch on the methods of the task."""
-    task: Any = registry.task(TASK)
-    spent = dict.fromkeys(STEPS, 0.0)
-    moments: list[float] = []
-
-    def timed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
-            if name == "forward" and not moments:
-                moments.append(time.monotonic())
-            began = time.perf_counter()
-            try:
-                return method(*arguments)
-            finally:
-                spent[name] += time.perf_counter() - began
-
-        return run
-
-    for name in STEPS:
-        setattr(task, name, timed(name, getattr(task, name)))
-
-    predict, end = worker.Worker.predict, worker.Worker.end
-    quality: dict[str, float] = {}
-
-    def predicted(self: worker.Worker, rows: Sequence[int] | None = None) -> None:
-        before = dict(spent)
-        predict(self, rows)
-        for name in STEPS:
-            quality[name] = quality.get(name, 0.0) + spent[name] - before[name]
-
-    def ended(self: worker.Worker) -> None:
-        self._emit(Note(SPOKEN + json.dumps({"first": moments[0], "quality": quality})))
-        end(self)
-
-    worker.Worker.predict, worker.Worker.end = predicted, ended  # type: ignore[method-assign]
-    worker.child_main(connection)

@@ -33,6 +33,7 @@ PARTS = (
     ("pad", ("quality collate",)),
     ("decode", ("quality decode",)),
     ("latency, before and after the model", ("latency pre- and postprocessing",)),
+    ("latency, asking and telling", ("latency pipes",)),
     ("start a process", ("start",)),
     ("read a checkpoint", ("reading",)),
     ("load, the rest", ("load",)),
