@@ -33,12 +33,12 @@ class Step:
 FEW = "ours bare 32 evaluator"
 STEPS: Mapping[str, Step] = {
     "short": Step(
-        "quality --only short --texts tweets --rows 400 --rounds 5",
+        "quality --only short --texts tweets --rows 1000 --rounds 4",
         "quality --only short --texts tweets --rows 24 --rounds 1",
-        2,
+        3,
     ),
     "long": Step(
-        "quality --only long --texts tweets --rows 300 --rounds 4",
+        "quality --only long --texts tweets --rows 400 --rounds 3",
         "quality --only long --texts tweets --rows 16 --rounds 1",
         7,
     ),
@@ -53,7 +53,7 @@ STEPS: Mapping[str, Step] = {
         8,
     ),
     "questions": Step(
-        "quality --only short --texts questions --rows 400 --rounds 3 --contenders ours bare evaluator",
+        "quality --only short --texts questions --rows 1000 --rounds 3 --contenders ours bare evaluator",
         "quality --only short --texts questions --rows 16 --rounds 1 --contenders ours bare",
         1,
     ),
@@ -68,7 +68,7 @@ STEPS: Mapping[str, Step] = {
         "decision --real --repeats 1 --evaluators 1 --evaluated 2 --candidates 3 --rows 150",
         8,
     ),
-    "overhead": Step("overhead --rows 400 --rounds 7", "overhead --rows 16 --rounds 1", 4),
+    "overhead": Step("overhead --rows 300 --rounds 7", "overhead --rows 16 --rounds 1", 3),
     "latency": Step("latency --runs 20", "latency --runs 1 --calls 20", 4),
     "runner": Step("runner", "runner --rows 100 --candidates 2", 3),
 }
