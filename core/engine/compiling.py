@@ -130,8 +130,8 @@ class Compiling:
             The pieces that have not run.
         """
         groups = work.batches(pieces) if self._open else []
-        # Each takes one out of the middle: the estimate, and both ways of a round; some must be left to gain on.
-        if len(groups) < 2 + 2 * ROUNDS:
+        # The estimate takes one, the longest is one, and both ways of a round; some must be left to gain on.
+        if len(groups) < 3 + 2 * ROUNDS:
             return list(pieces)
         batch, left = _middle(groups)
         speed = work.speed(batch)
@@ -139,6 +139,11 @@ class Compiling:
             return list(pieces)
         if not pays(sum(map(work.length, left)) / speed):
             return left
+        # The longest rows before there is a compiler: what the model takes by itself is measured on them.
+        longest, *others = work.batches(left)
+        if work.speed(longest) is None:
+            return left
+        left = [piece for batch in others for piece in batch]
         self._open = False
         if self._is_compiled(left, work):
             left = self._compare(left, work)

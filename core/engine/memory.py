@@ -15,7 +15,7 @@ LOAD, QUALITY, SCREENING, LATENCY, SERVER = "load", "quality", "screening", "lat
 """Phases: reading the model and its first call, the quality pass, that pass with a copy at low precision beside the
 model, requests of so many rows, and the server scenario."""
 COMPILING = "compiling"
-"""The compiler at work on the layers, in the midst of the quality pass."""
+"""The quality pass from when its layers are compiled on, kept or not: a compiler leaves the heap in pieces."""
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
@@ -71,16 +71,17 @@ class MemoryMeter:
 
     @contextlib.contextmanager
     def apart(self, phase: str, session: Session) -> Iterator[None]:
-        """Charge another phase for a while. What is held at the end and was not at the beginning, or the other way
-        round, is nobody's: the libraries of a compiler, which stay.
+        """Begin a phase. What is held at the end of this and was not at its beginning, or the other way round, is
+        nobody's: the libraries of a compiler, which stay.
         """
         _return_freed()
-        before, present = resident_bytes(), self._phase
+        before = resident_bytes()
         self.begin(phase, session)
         try:
             yield
         finally:
-            self.begin(present, session)
+            self._close(session)
+            _return_freed()
             self._baseline += resident_bytes() - before
 
     def _close(self, session: Session) -> None:

@@ -144,7 +144,7 @@ class Worker:
         self._emit(Stage("quality"))
         left = set(range(len(self._job.inputs)) if rows is None else rows) - self._done
         others = frozenset(range(len(self._job.inputs))) - left
-        if self._memory.phase != SCREENING:  # in a later round the copy is still there
+        if self._memory.phase not in (SCREENING, COMPILING):  # in a later round what was made is still there
             self._memory.begin(QUALITY, self._session)
         self._energy.start()
         self._quality.run(self._job.inputs, others)

@@ -139,7 +139,7 @@ class Outcome:
     load_seconds: float | None = None
     memory_mb: Mapping[str, float] = field(default_factory=dict)
     """MB of 10^6 bytes over the process's baseline: `model` after loading; most at once while it was `load`ed, in the
-    `quality` pass, while `screening` with a copy, while layers were `compiling`, at `latency_b<size>`, as a `server`;
+    `quality` pass, while `screening` with a copy, after `compiling` its layers, at `latency_b<size>`, as a `server`;
     `peak`: the most of these without the copy and the compiler."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -105,6 +105,12 @@ def test_the_rest_of_a_long_pass_runs_compiled_and_says_so():
     assert model.calls[-1] == "undone"
 
 
+def test_the_longest_rows_run_before_there_is_a_compiler():
+    model = Model()
+    predict(model)
+    assert model.calls[:2] == [(False, 18), (False, 16)], "the estimate, then 16 rows of 12 tokens"
+
+
 @pytest.mark.parametrize(("rows", "second"), [(2000, 0.05), (100, 10.0)])
 def test_rows_that_would_not_pay_it_back_are_left_alone(rows, second):
     model = Model(rows, second)

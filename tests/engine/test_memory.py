@@ -102,15 +102,16 @@ def test_a_phase_that_goes_on_keeps_its_peak():
 def test_what_a_compiler_leaves_behind_is_nobodys():
     meter = MemoryMeter()
     meter.begin(QUALITY, OnCpu())
+    np.ones(10_000_000, dtype=np.uint8).sum()
     with meter.apart(COMPILING, OnCpu()):
         library = np.ones(80_000_000, dtype=np.uint8)
     np.ones(30_000_000, dtype=np.uint8).sum()
     with meter.apart(COMPILING, OnCpu()):
-        library = library[:0].copy()
+        library = library[:40_000_000].copy()
     meter.begin(LATENCY.format(1), OnCpu())
     np.ones(50_000_000, dtype=np.uint8).sum()
     peaks = meter.peaks_mb(OnCpu())
-    assert peaks[COMPILING] > 75
-    assert 25 < peaks[QUALITY] < 45 < peaks["latency_b1"] < 65
+    assert 75 < peaks[COMPILING] < 100
+    assert 5 < peaks[QUALITY] < 25 < 45 < peaks["latency_b1"] < 65
     assert peaks["peak"] == peaks["latency_b1"]
-    assert library.size == 0
+    assert library.size
