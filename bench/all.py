@@ -60,7 +60,12 @@ STEPS: Mapping[str, Step] = {
     "many": Step(
         "quality --only compiled --texts tweets --rows 10000 --rounds 3",
         "quality --only compiled --texts tweets --rows 300 --rounds 1",
-        5,
+        7,
+    ),
+    "thousands": Step(
+        "quality --only short --texts tweets --rows 5000 --rounds 3 --contenders ours bare evaluator",
+        "quality --only short --texts tweets --rows 300 --rounds 1 --contenders ours bare",
+        10,
     ),
     "simulated": Step("decision", "decision --rows 500 --repeats 3", 1),
     "decision": Step(

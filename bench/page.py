@@ -205,7 +205,7 @@ def _runner(document: Mapping[str, Any]) -> Iterator[str]:
 PARTS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "marks": _marks,
     "machine": _machine,
-    **dict.fromkeys(("short", "long", "others", "sizes", "questions", "many"), _quality),
+    **dict.fromkeys(("short", "long", "others", "sizes", "questions", "thousands", "many"), _quality),
     "simulated": _simulated,
     "decision": _decision,
     "overhead": _overhead,

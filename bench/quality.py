@@ -9,7 +9,7 @@ loading does not. All of them wait passively in OpenMP, so that a busy neighbour
 are taken within a round; the table gives their median [least, most]. Beside them: the share of answers that are those
 of our exact pass, and the largest difference of a logit (of an embedding's value) from it.
 
-`compiled` takes as many rows as compiling needs to be paid back: give it 10,000.
+`compiled` shows what compiled layers are worth once the compiler is done; a trial has to wait for it.
 The checkpoints at hand, or those of `--models`, stand for `minilm`; larger ones are grown from one (`bench.sized`).
 """
 

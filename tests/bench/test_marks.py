@@ -63,7 +63,7 @@ def test_the_bare_loop_is_compared_by_seconds() -> None:
     tables = [table(line("ours, exact", 2.0), line("ours, compiled", 1.6), line("bare sorted loop", 1.9))]
     found = {"many": {"tables": tables}}
     assert verdict(found, "beside a bare sorted loop").reached == "0.95 × (small)"
-    assert verdict(found, "with compiling").reached == "1.19 × (small)"
+    assert verdict(found, "once its layers are compiled").reached == "1.19 × (small)"
 
 
 def way(seconds: float, winner: str, **accuracies: float) -> dict[str, Any]:

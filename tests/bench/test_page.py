@@ -39,8 +39,8 @@ def test_every_step_runs_a_module_that_there_is(step: Any) -> None:
         assert find_spec(f"bench.{line.split()[0]}")
 
 
-def test_all_steps_fit_into_three_quarters_of_an_hour() -> None:
-    assert sum(step.minutes for step in STEPS.values()) <= 45
+def test_all_steps_fit_into_an_hour() -> None:
+    assert sum(step.minutes for step in STEPS.values()) <= 60
 
 
 def test_results_are_written_between_their_markers_and_nowhere_else() -> None:
