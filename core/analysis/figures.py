@@ -67,13 +67,18 @@ def quality_latency(view: QualityLatency) -> go.Figure:
     )
     for point, side in reversed(list(zip(order, sides, strict=True))):
         _add_point(fig, point, side or ("top left" if point.winner else None), view)
-    if view.missing:
-        _say_above(fig, f"without score or latency: {enumerate_words([safe(cut_middle(one)) for one in view.missing])}")
+    away = {"left the race": view.left_race, "without score or latency": view.missing}
+    if any(away.values()):
+        _say_above(fig, " · ".join(f"{why}: {_names(trials)}" for why, trials in away.items() if trials))
     _log_x(fig, f"{view.percentile_name} latency at batch {view.batch_size} (ms, log scale)", x_range)
     fig.update_yaxes(
         title=drawing.metric_title(view.metric), range=y_range, tickformat=drawing.tick_format(view.metric, y_range)
     )
     return fig
+
+
+def _names(trials: Sequence[str]) -> str:
+    return enumerate_words([safe(cut_middle(one)) for one in trials])
 
 
 def latency_distribution(curves: Sequence[LatencyCurve]) -> go.Figure:

@@ -134,7 +134,9 @@ class QualityLatency:
     latency_limit: float | None
     quality_limit: float | None
     missing: tuple[str, ...]
-    """Names of the trials that cannot be drawn."""
+    """Names of the trials that cannot be drawn, but those that left the race: nobody has timed them."""
+    left_race: tuple[str, ...]
+    """Names of these."""
 
     @property
     def percentile_name(self) -> str:
@@ -184,7 +186,8 @@ def quality_latency(
         batch_size=batch_size,
         latency_limit=limits.latency_p95_ms if percentile == 95 else None,
         quality_limit=limits.min_metrics.get(chosen.name),
-        missing=tuple(trial.name for trial in analysis.trials if trial not in drawn),
+        missing=tuple(trial.name for trial in analysis.trials if trial not in drawn and not trial.stopped),
+        left_race=tuple(trial.name for trial in analysis.trials if trial not in drawn and trial.stopped),
     )
 
 

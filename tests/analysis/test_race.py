@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.analysis import answer, record, versus, views
+from core.analysis import answer, figures, record, versus, views
 from core.analysis.live import live
 from core.analysis.ranking import against, choose, rank
 from core.analysis.report import report
@@ -110,3 +110,9 @@ def test_a_record_signed_before_there_were_races_still_reads(analysis: Analysis)
     signed = evidence(analysis, Limits())
     trials = [{name: value for name, value in one.items() if name != "stopped"} for one in signed["trials"]]
     assert record.record({**signed, "trials": trials}, None).lines
+
+
+def test_the_picture_says_who_left_the_race_and_not_that_numbers_are_missing(analysis: Analysis) -> None:
+    view = views.quality_latency(analysis, choose(analysis))
+    assert (view.left_race, view.missing) == ((analysis.trials[0].name,), ())
+    assert "left the race" in figures.quality_latency(view).to_json()
