@@ -30,7 +30,6 @@ class Step:
     """About, on two quiet cores."""
 
 
-FEW = "ours bare 32 evaluator"
 STEPS: Mapping[str, Step] = {
     "short": Step(
         "quality --only short --texts tweets --rows 1000 --rounds 4",
@@ -48,9 +47,9 @@ STEPS: Mapping[str, Step] = {
         2,
     ),
     "sizes": Step(
-        f"quality --only short --sizes distilbert bert-base --texts tweets --rows 300 --rounds 3 --contenders {FEW}",
-        f"quality --only short --sizes distilbert --texts tweets --rows 16 --rounds 1 --contenders {FEW}",
-        8,
+        "quality --only short --sizes distilbert bert-base --texts tweets --rows 300 --rounds 2 --contenders ours bare",
+        "quality --only short --sizes distilbert --texts tweets --rows 16 --rounds 1 --contenders ours bare evaluator",
+        5,
     ),
     "questions": Step(
         "quality --only short --texts questions --rows 1000 --rounds 3 --contenders ours bare evaluator",
@@ -58,14 +57,14 @@ STEPS: Mapping[str, Step] = {
         1,
     ),
     "many": Step(
-        "quality --only compiled --texts tweets --rows 10000 --rounds 3",
+        "quality --only compiled --texts tweets --rows 10000 --rounds 2",
         "quality --only compiled --texts tweets --rows 300 --rounds 1",
         7,
     ),
     "thousands": Step(
-        "quality --only short --texts tweets --rows 5000 --rounds 3 --contenders ours bare evaluator",
+        "quality --only short --texts tweets --rows 4000 --rounds 2 --contenders ours bare evaluator",
         "quality --only short --texts tweets --rows 300 --rounds 1 --contenders ours bare",
-        10,
+        5,
     ),
     "simulated": Step("decision", "decision --rows 500 --repeats 3", 1),
     "decision": Step(

@@ -61,8 +61,8 @@ def _exact(found: Documents) -> Iterator[Mark]:
 
 
 def _screened(found: Documents) -> Iterator[Mark]:
-    steps, loop = ("thousands",), "screened vs the bare sorted float32 loop, 5,000 rows"
-    yield _ratios(found, steps, "evaluate.evaluator", SCREENED, 7.0, "screened vs evaluate.evaluator, 5,000 rows")
+    steps, loop = ("thousands",), "screened vs the bare sorted float32 loop, 4,000 rows"
+    yield _ratios(found, steps, "evaluate.evaluator", SCREENED, 7.0, "screened vs evaluate.evaluator, 4,000 rows")
     yield _ratios(found, steps, "bare sorted loop", SCREENED, 2.7, loop)
     shares = {
         (name, table["table"], table["model"]): line["equal"]
