@@ -51,7 +51,7 @@ class QualityPass:
             return Budget(context.protocol, emit, device=device, generates=task.generates)
 
         self._session, self._task, self._context, self._emit = session, task, context, emit
-        self._chunk = _Chunk(emit, clock)
+        self._chunk, self._rows = _Chunk(emit, clock), 0
         exact = Passage(session, context, budget(), clock)
         self._compiling = None if layers is None else Compiling(layers, emit, clock)
         self._exact = replace(exact, compiling=self._compiling)
@@ -74,12 +74,17 @@ class QualityPass:
                 finite.
         """
         positions = [position for position in range(len(inputs)) if position not in done]
-        passage = self._screening or self._exact
         for start in range(0, len(positions), self._task.rows_at_once):
             block = positions[start : start + self._task.rows_at_once]
             chosen = [inputs[position] for position in block]
             encoded = self._task.encode(self._session.processor, chosen, self._context)
-            passage.run(dict(zip(block, encoded, strict=True)), self._keep)
+            rows = dict(zip(block, encoded, strict=True))
+            if self._screening is None:
+                self._exact.run(rows, self._keep)
+            else:
+                # In a race the others come in later rounds, if they come.
+                self._screening.run(rows, self._keep, to_come=len(inputs) - self._rows)
+            self._rows += len(block)
         self._chunk.flush()
 
     def close(self) -> None:

@@ -30,6 +30,8 @@ LEAST_ROWS = 256
 """Fewer are done before a copy pays."""
 SAMPLE_SHARE, SAMPLE_LEAST, SAMPLE_MOST = 20, 64, 128
 """Rows compared before anything is screened: one of 20, at least 64, at most 128; and a batch of the longest rows."""
+MOST_SAMPLED = 0.2
+"""Of the tokens that are to come may be in the sample: where screening turns out not to pay, a third of that is lost."""
 PROBE = 8
 """Rows that tell whether the device is fast at low precision at all."""
 SAFETY = 4
@@ -106,19 +108,26 @@ class Screening:
             note += f" {self._missed} rows were answered before it showed that their margin was too small for it."
         return note
 
-    def run(self, rows: Rows, finish: Finish) -> None:
-        """Run all rows; arguments and errors as in `Passage.run`."""
+    def run(self, rows: Rows, finish: Finish, to_come: int | None = None) -> None:
+        """Run all rows; arguments and errors as in `Passage.run`.
+
+        Args:
+            rows: As there.
+            finish: As there.
+            to_come: How many rows there will be with these, in later rounds or blocks; None: no others.
+        """
         if not self._tried and len(rows) >= LEAST_ROWS:
-            self._tried = True
-            rows = self._calibrate(rows, finish)
+            halves = self._sample(rows)
+            if _is_small(halves, rows, to_come or len(rows)):
+                self._tried = True
+                rows = self._calibrate(rows, halves, finish)
         if self._low is None:
             self._alone.run(rows, finish)
         else:
             self._screen(self._low, rows, finish)
 
-    def _calibrate(self, rows: Rows, finish: Finish) -> Rows:
+    def _calibrate(self, rows: Rows, halves: tuple[Rows, Rows], finish: Finish) -> Rows:
         """Compare both on a sample, and screen if that is safe and pays. Returns the rows that are left."""
-        halves = self._sample(rows)
         full, found = _Collected(), _Collected()
         # The longest rows first, and before there is a copy: what the model takes by itself is measured on them.
         full_seconds = self._exact.run(halves[0], full)
@@ -140,10 +149,10 @@ class Screening:
         """Two halves of a seeded draw; a batch of the longest rows comes with the first."""
         import numpy as np
 
-        order = sorted(rows, key=lambda position: -sum(piece.length for piece in rows[position]))
+        order = sorted(rows, key=lambda position: -_tokens(rows[position]))
         tokens = count = 0
         while count < len(order) and tokens < self._exact.budget.tokens:
-            tokens += sum(piece.length for piece in rows[order[count]])
+            tokens += _tokens(rows[order[count]])
             count += 1
         longest, others = order[:count], order[count:]
         size = max(SAMPLE_LEAST, min(len(rows) // SAMPLE_SHARE, SAMPLE_MOST))
@@ -224,6 +233,16 @@ class _Collected:
 
     def __call__(self, answered: Mapping[int, Answered], seconds: float) -> None:
         self.rows.update(answered)
+
+
+def _tokens(pieces: Sequence[Piece]) -> int:
+    return sum(piece.length for piece in pieces)
+
+
+def _is_small(halves: Sequence[Rows], rows: Rows, to_come: int) -> bool:
+    """Whether the sample is a small part of what is to come, if that is like these rows."""
+    sampled = sum(_tokens(pieces) for half in halves for pieces in half.values())
+    return sampled <= MOST_SAMPLED * sum(map(_tokens, rows.values())) * to_come / len(rows)
 
 
 def _ignored(answered: Mapping[int, Answered], seconds: float) -> None:

@@ -239,6 +239,7 @@ def test_rows_are_screened_only_where_metrics_read_nothing_but_an_argmax(task: T
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calibrates on few rows, and whether or not it pays here; what is safe is decided as ever."""
     monkeypatch.setattr(screening, "LEAST_ROWS", 16)
+    monkeypatch.setattr(screening, "MOST_SAMPLED", 1.0)
     monkeypatch.setattr(screening, "SAMPLE_LEAST", 10)
     monkeypatch.setattr(screening, "GAIN", 0.0)
     monkeypatch.setattr(screening.Screening, "_is_fast", lambda *_: True)
@@ -314,7 +315,8 @@ BUNDLED = ("helpdesk-lab/ticket-router-bert-mini", "opendesk/distil-ticket-route
 
 @pytest.fixture
 def willing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Screens wherever it is safe, also on machines where it gains nothing."""
+    """Screens wherever it is safe, also on machines where it gains nothing, and however few rows there are."""
+    monkeypatch.setattr(screening, "MOST_SAMPLED", 1.0)
     monkeypatch.setattr(screening, "GAIN", 0.0)
     monkeypatch.setattr(screening.Screening, "_is_fast", lambda *_: True)
 

@@ -200,7 +200,8 @@ def test_each_model_has_a_bound_of_its_own():
     for noise in (0.01, 0.04):
         model = Model(*drawn(noise=noise))
         session = Session(model, "full", model.full, 1.0)
-        work = QualityPass(session, model, Context(needs=ANSWER), lambda _: None, copy=model.copy, clock=model.clock)
+        context = Context(needs=ANSWER, protocol=Protocol(batch_tokens=200))
+        work = QualityPass(session, model, context, lambda _: None, copy=model.copy, clock=model.clock)
         work.run([{"row": row} for row in range(600)])
         assert work._screening.is_on
         bounds.append(work._screening.bound)
@@ -291,6 +292,7 @@ SCREENED = [
 def eager(monkeypatch):
     """Screens whenever it is safe, however few rows there are and whether or not it pays."""
     monkeypatch.setattr(screening, "LEAST_ROWS", 16)
+    monkeypatch.setattr(screening, "MOST_SAMPLED", 1.0)
     monkeypatch.setattr(screening, "SAMPLE_LEAST", 20)
     monkeypatch.setattr(screening, "GAIN", 0.0)
     monkeypatch.setattr(screening, "MOST_AGAIN", 1.0)
@@ -373,6 +375,7 @@ def test_outputs_of_the_model_itself_must_be_numbers():
 
 def test_a_model_whose_errors_have_no_bound_is_not_screened(monkeypatch, classifier, rows):
     monkeypatch.setattr(screening, "LEAST_ROWS", 16)
+    monkeypatch.setattr(screening, "MOST_SAMPLED", 1.0)
     monkeypatch.setattr(screening, "GAIN", 0.0)
     monkeypatch.setattr(screening.Screening, "_is_fast", lambda *_: True)
     session = BACKEND.load(classifier, TASK, Variant(threads=1))
@@ -416,3 +419,18 @@ def answers(events):
         if isinstance(event, Rows)
         for position, prediction in zip(event.positions, event.predictions, strict=True)
     }
+
+
+def test_nothing_is_sampled_where_the_sample_would_be_a_large_part_of_the_rows():
+    model = Model(*drawn(rows=300))
+    found, facts, notes = predict(model)
+    assert model.ran["low"] == []
+    assert sorted(model.ran["full"]) == list(range(300)), "each once"
+    assert {position: one["answer"] for position, one in found.items()} == labels(model.full)
+    assert ("screened" in facts, notes) == (False, [])
+
+
+def test_rows_of_later_rounds_are_counted_among_those_a_sample_pays_for():
+    model = Model(*drawn(rows=1000))
+    _, facts, _ = predict(model, done=range(300, 1000))
+    assert facts["screened"] == "bfloat16"
