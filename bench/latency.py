@@ -6,7 +6,7 @@ In each run the two are timed one after the other, as benchmarks of one model do
 (`core.engine.latency`), in random order, with the same requests and as many calls of each. One after the other, the
 ratio is that of the medians, its interval a bootstrap that resamples both series. The neighbour is one process per core
 that computes for a while, rests for a while, and again. Truth is a joint measurement without it, before and after all
-runs. Without `--models`, two BERT classifiers of MiniLM's width with random weights are made, of 5 and of 4 layers.
+runs. Without `--models`, two BERT classifiers of MiniLM's width with random weights are made, of 6 and of 4 layers.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started, load = time.monotonic(), environment.load_average()
     place = Path(tempfile.mkdtemp(prefix="shortlist-bench-"))
     try:
-        folders = options.models or [make(place / f"{layers} layers", layers) for layers in (5, 4)]
+        folders = options.models or [make(place / f"{layers} layers", layers) for layers in (6, 4)]
         with loaded([folder.resolve() for folder in folders], options.threads) as workers:
             result = compare(workers, options.runs, options.calls)
     finally:
