@@ -37,7 +37,7 @@ STEPS: Mapping[str, Step] = {
         3,
     ),
     "long": Step(
-        "quality --only long --texts tweets --rows 400 --rounds 3",
+        "quality --only long --texts tweets --rows 400 --rounds 2",
         "quality --only long --texts tweets --rows 16 --rounds 1",
         7,
     ),
@@ -47,7 +47,7 @@ STEPS: Mapping[str, Step] = {
         2,
     ),
     "sizes": Step(
-        "quality --only short --sizes distilbert bert-base --texts tweets --rows 300 --rounds 2 --contenders ours bare",
+        "quality --only short --sizes distilbert bert-base --texts tweets --rows 300 --rounds 2 --contenders exact bare eval",
         "quality --only short --sizes distilbert --texts tweets --rows 16 --rounds 1 --contenders ours bare evaluator",
         5,
     ),
@@ -73,7 +73,7 @@ STEPS: Mapping[str, Step] = {
         8,
     ),
     "overhead": Step("overhead --rows 300 --rounds 7", "overhead --rows 16 --rounds 1", 3),
-    "latency": Step("latency --runs 20", "latency --runs 1 --calls 20", 4),
+    "latency": Step("latency --runs 30", "latency --runs 1 --calls 20", 4),
     "runner": Step("runner", "runner --rows 100 --candidates 2", 3),
 }
 """Name of the file → what fills it."""
