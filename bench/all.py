@@ -30,6 +30,7 @@ class Step:
     """About, on two quiet cores."""
 
 
+LARGER = "quality --only short --texts tweets --sizes"
 STEPS: Mapping[str, Step] = {
     "short": Step(
         "quality --only short --texts tweets --rows 1000 --rounds 4",
@@ -47,8 +48,8 @@ STEPS: Mapping[str, Step] = {
         2,
     ),
     "sizes": Step(
-        "quality --only short --sizes distilbert bert-base --texts tweets --rows 300 --rounds 2 --contenders exact bare eval",
-        "quality --only short --sizes distilbert --texts tweets --rows 16 --rounds 1 --contenders ours bare evaluator",
+        f"{LARGER} distilbert bert-base --rows 300 --rounds 2 --contenders exact bare evaluator",
+        f"{LARGER} distilbert --rows 16 --rounds 1 --contenders exact bare evaluator",
         5,
     ),
     "questions": Step(
