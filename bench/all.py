@@ -48,9 +48,9 @@ STEPS: Mapping[str, Step] = {
         2,
     ),
     "sizes": Step(
-        f"{LARGER} distilbert bert-base --rows 1000 --rounds 2 --contenders ours bare evaluator",
-        f"{LARGER} distilbert --rows 16 --rounds 1 --contenders ours bare evaluator",
-        8,
+        f"{LARGER} distilbert bert-base --rows 300 --rounds 2 --contenders exact bare evaluator",
+        f"{LARGER} distilbert --rows 16 --rounds 1 --contenders exact bare evaluator",
+        5,
     ),
     "questions": Step(
         "quality --only short --texts questions --rows 1000 --rounds 3 --contenders ours bare evaluator",
