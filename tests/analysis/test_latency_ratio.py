@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.analysis import latency_ratio
-from core.analysis.latency_ratio import duplicates_cv, median_interval, noise_floor, ratios
+from core.analysis.latency_ratio import bootstrap_interval, duplicates_cv, median_interval, noise_floor, ratios
 from core.analysis.ranking import choose, rank
 from core.analysis.report import report
 from core.analysis.summary import analyse
@@ -107,11 +107,11 @@ def test_the_variation_of_duplicates_is_the_one_they_were_drawn_with():
 
 
 @pytest.mark.parametrize("n", [7, 30, 101])
-def test_the_interval_is_the_bootstraps(n):
+def test_the_interval_of_independent_values_is_the_bootstraps(n):
     generator = np.random.default_rng(n)
     values = generator.lognormal(size=n)
     drawn = np.median(values[generator.integers(n, size=(20_000, n))], axis=1)
-    found = median_interval(values)
+    found = bootstrap_interval(values)
     near = np.sort(values)
     for bound, quantile in ((found.low, 0.025), (found.high, 0.975)):
         place = np.searchsorted(near, np.quantile(drawn, quantile))
@@ -120,8 +120,31 @@ def test_the_interval_is_the_bootstraps(n):
 
 def test_intervals_of_ratios_cover_the_truth():
     generator = np.random.default_rng(1)
-    found = [median_interval(1.2 * generator.lognormal(0, 0.15, size=100)) for _ in range(400)]
-    assert 0.92 <= np.mean([one.low <= 1.2 <= one.high for one in found]) <= 0.985
+    calls = [1.2 * generator.lognormal(0, 0.15, size=100) for _ in range(400)]
+    assert 0.92 <= coverage(bootstrap_interval, calls, 1.2) <= 0.985
+    assert coverage(median_interval, calls, 1.2) >= 0.95
+
+
+def test_intervals_hold_where_a_neighbour_comes_and_goes():
+    generator = np.random.default_rng(2)
+    calls = [bursts(generator, 200) for _ in range(400)]
+    truth = float(np.median(bursts(generator, 400_000)))
+    assert coverage(bootstrap_interval, calls, truth) < 0.9, "else bursts make no difference"
+    assert coverage(median_interval, calls, truth) >= 0.93
+
+
+def coverage(interval, calls, truth):
+    """Share of the intervals that hold it."""
+    found = [interval(one) for one in calls]
+    return np.mean([one.low <= truth <= one.high for one in found])
+
+
+def bursts(generator, calls):
+    """Ratios of which some dozens at a time are disturbed: they vary more, and are larger by 6 %."""
+    lengths = generator.geometric(1 / np.tile([40, 60], calls))
+    busy = np.repeat(np.tile([True, False], calls), lengths)[60 : 60 + calls]
+    busy = np.roll(busy, generator.integers(calls))
+    return np.exp(0.06 * busy + np.where(busy, 0.2, 0.06) * generator.standard_normal(calls))
 
 
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=200))

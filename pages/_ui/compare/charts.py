@@ -102,7 +102,7 @@ def _ratios(table: latency_ratio.RatioTable | None) -> None:
             column_config={
                 "trial": st.column_config.TextColumn("Trial", width="medium", pinned=True),
                 "value": ratio("Times as long", format="%.3f ×", help="Median over the requests that both answered."),
-                "low": ratio("At least", format="%.3f ×", help="Lower end of the 95 % interval (pair bootstrap)."),
+                "low": ratio("At least", format="%.3f ×", help="Lower end of the 95 % interval, from pairs of calls."),
                 "high": ratio("At most", format="%.3f ×", help="Upper end of the 95 % interval (pair bootstrap)."),
                 "verdict": "Verdict",
             },
