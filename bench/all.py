@@ -38,7 +38,7 @@ STEPS: Mapping[str, Step] = {
         3,
     ),
     "long": Step(
-        "quality --only long --texts tweets --rows 400 --rounds 2",
+        "quality --only long --texts tweets --rows 400 --rounds 2 --contenders ours bare 32 evaluator",
         "quality --only long --texts tweets --rows 16 --rounds 1",
         7,
     ),
@@ -53,7 +53,7 @@ STEPS: Mapping[str, Step] = {
         5,
     ),
     "questions": Step(
-        "quality --only short --texts questions --rows 1000 --rounds 3 --contenders ours bare evaluator",
+        "quality --only short --texts questions --rows 2000 --rounds 2 --contenders ours bare evaluator",
         "quality --only short --texts questions --rows 16 --rounds 1 --contenders ours bare",
         1,
     ),

@@ -30,7 +30,7 @@ LEAST_ROWS = 256
 """Fewer are done before a copy pays."""
 SAMPLE_SHARE, SAMPLE_LEAST, SAMPLE_MOST = 20, 64, 128
 """Rows compared before anything is screened: one of 20, at least 64, at most 128; and a batch of the longest rows."""
-MOST_SAMPLED = 0.25
+MOST_SAMPLED = 0.2
 """Of the tokens to come may be in the sample: where screening turns out not to pay, a third of that is lost."""
 PROBE = 8
 """Rows that tell whether the device is fast at low precision at all."""
