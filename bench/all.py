@@ -74,7 +74,7 @@ STEPS: Mapping[str, Step] = {
         8,
     ),
     "overhead": Step("overhead --rows 300 --rounds 7", "overhead --rows 16 --rounds 1", 3),
-    "latency": Step("latency --runs 30", "latency --runs 1 --calls 20", 4),
+    "latency": Step("latency --runs 20", "latency --runs 1 --calls 20", 4),
     "runner": Step("runner", "runner --rows 100 --candidates 2", 3),
 }
 """Name of the file → what fills it."""

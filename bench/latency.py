@@ -5,8 +5,9 @@
 In each run the two are timed one after the other, as benchmarks of one model do, and together, as Shortlist does
 (`core.engine.latency`), in random order, with the same requests and as many calls of each. One after the other, the
 ratio is that of the medians, its interval a bootstrap that resamples both series. The neighbour is one process per core
-that computes for a while, rests for a while, and again. Truth is a joint measurement without it, before and after all
-runs. Without `--models`, two BERT classifiers of MiniLM's width with random weights are made, of 6 and of 4 layers.
+that computes for a while, rests for a while, and again. It changes the ratio itself by a few percent, so truth is a
+long joint measurement beside it, before and after all runs; that of the quiet machine is told, too. Without `--models`,
+two BERT classifiers of MiniLM's width with random weights are made, of 6 and of 4 layers.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ TOKENIZER = REPO / "samples/models/helpdesk-lab/ticket-router-bert-mini"
 APART, TOGETHER = "one after the other", "together"
 BUSY_SECONDS, REST_SECONDS = 1.0, 1.5
 """Of a neighbour's process, on average; both are drawn anew each time."""
-TRUTH_CALLS = 400
+TRUTH_CALLS = 600
 CLEAR = 1.15
 """A true ratio that must never come out the wrong way round."""
 RESAMPLES = 1000
@@ -192,20 +193,22 @@ def make(folder: Path, layers: int) -> Path:
 
 
 def compare(workers: Sequence[LocalWorker], runs: int, calls: int) -> dict[str, Any]:
-    """Truth, then `runs` rounds of both methods beside the neighbour, then truth again."""
-    truths = [together(workers, TRUTH_CALLS, "before")]
+    """The ratio on the quiet machine; then, beside the neighbour, truth, `runs` rounds of both methods, truth again."""
+    quiet = together(workers, TRUTH_CALLS, "quiet")
     methods: dict[str, Measure] = {APART: alone, TOGETHER: together}
     found: dict[str, list[Found]] = {name: [] for name in methods}
     draw = random.Random(0)
     with neighbour():
+        truths = [together(workers, TRUTH_CALLS, "before")]
         for run in range(runs):
             for name in draw.sample(list(methods), len(methods)):
                 found[name].append(methods[name](workers, calls, f"run {run}"))
             print(f"\r{run + 1} of {runs} runs", end="", file=sys.stderr, flush=True)
+        truths.append(together(workers, TRUTH_CALLS, "after"))
     print(file=sys.stderr)
-    truths.append(together(workers, TRUTH_CALLS, "after"))
     truth = float(np.mean([one.ratio.value for one in truths]))
     return {
+        "quiet": asdict(quiet),
         "truth": truth,
         "truths": [asdict(one) for one in truths],
         "lines": [asdict(summarise(name, values, truth)) for name, values in found.items()],
@@ -242,10 +245,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _table(result: dict[str, Any], names: Sequence[str]) -> str:
     ratios = [one["ratio"] for one in result["truths"]]
     truths = " and ".join(f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})" for one in ratios)
-    varies = max(one["floor"]["cv"] for one in result["truths"])
+    varies, quiet = max(one["floor"]["cv"] for one in result["truths"]), result["quiet"]["ratio"]["value"]
     lines = [
         f"{names[0]} over {names[1]}, batch 1, {environment.fingerprint('cpu')}, load before {result['load_before']}",
-        f"true ratio {result['truth']:.3f}, from {truths} before and after; the same request varied by {varies:.0%}",
+        f"true ratio {result['truth']:.3f}, from {truths} before and after; {quiet:.3f} without the neighbour",
+        f"the same request varied by {varies:.0%}",
         f"{'measured':<22} {'runs':>5} {'median error':>13} {'worst':>8} {'wrong order':>12} "
         f"{'holds truth':>12} {'said noisy':>11}",
     ]

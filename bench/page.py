@@ -178,7 +178,11 @@ def _latency(document: Mapping[str, Any]) -> Iterator[str]:
         cells = [line["method"], str(line["runs"]), f"{line['median_error']:.1%}", f"{line['worst_error']:.1%}"]
         rows.append([*cells, wrong, f"{line['coverage']:.0%}", noisy])
     before, after = (one["ratio"]["value"] for one in document["truths"])
-    yield f"True ratio {document['truth']:.3f}: {before:.3f} before the runs, {after:.3f} after them."
+    quiet = document["quiet"]["ratio"]["value"]
+    yield (
+        f"True ratio {document['truth']:.3f}: {before:.3f} before the runs, {after:.3f} after them; {quiet:.3f} on the "
+        "quiet machine."
+    )
     yield ""
     head = ("", "runs", "median error", "worst", "wrong order", "interval holds the truth", "said noisy")
     yield from table(head, rows)

@@ -17,6 +17,7 @@ from bench.runner import summary
 TOGETHER = {"method": "together", "runs": 20, "median_error": 0.012, "worst_error": 0.03, "wrong_order": 0}
 LATENCY = {
     "lines": [TOGETHER | {"coverage": 0.95, "noisy": 1}],
+    "quiet": {"ratio": {"value": 1.18}},
     "truth": 1.2,
     "truths": [{"ratio": {"value": 1.19}}, {"ratio": {"value": 1.21}}],
 }
