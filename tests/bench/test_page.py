@@ -52,7 +52,7 @@ def test_results_are_written_between_their_markers_and_nowhere_else() -> None:
     new = page.written(text, found)
     assert "last year" not in new
     assert new.startswith(
-        "before\n<!-- measured: latency -->\n\nTrue ratio 1.200: 1.190 before the runs, 1.210 after them."
+        "before\n<!-- measured: latency -->\n\nTrue ratio 1.200: 1.190 before the runs, 1.210 after them; 1.180 on"
     )
     assert "| together | 20 | 1.2% | 3.0% | 0 | 95% | 1 |" in new
     assert new.endswith(f"<!-- measured: runner -->\n\n{page.NOT_MEASURED}\n\n<!-- end -->\n")
