@@ -201,8 +201,8 @@ def test_requests_that_arrive_by_chance_are_all_answered(piped, job):
     assert min(series.latency_ns) > 0
     assert sum(series.batch_sizes) == 120
     assert 1 <= min(series.batch_sizes) <= max(series.batch_sizes) == 3
-    memory = ask(piped, {"do": "end"})[0].mb
-    assert memory["server"] > 0
+    # How much it is says nothing here: the worker shares this process with all tests before it.
+    assert "server" in ask(piped, {"do": "end"})[0].mb
 
 
 def test_a_rate_that_is_surely_lost_is_not_kept_up(piped, job):
