@@ -51,7 +51,7 @@ NOISY_CV = 0.3
 
 @dataclass(frozen=True)
 class Ratio:
-    """Trial a's time over trial b's, paired by request."""
+    """What trial a took over what trial b took, or its speed over that one's, paired by request."""
 
     a: str
     b: str

@@ -94,21 +94,10 @@ def writings(trial: TrialSummary) -> dict[int, Writing]:
     return {one.batch_size: one for one in found if one}
 
 
-@dataclass(frozen=True)
-class SpeedRatio:
-    """Trial a's tokens per second over trial b's at a fixed length, paired by request."""
+def speed_ratios(analysis: Analysis, against: str, batch_size: int) -> list[latency_ratio.Ratio]:
+    """Tokens per second at a fixed length: every other finished trial over one, fastest first.
 
-    a: str
-    b: str
-    batch_size: int
-    ratio: float
-    low: float
-    high: float
-    calls: int
-
-
-def speed_ratios(analysis: Analysis, against: str, batch_size: int) -> list[SpeedRatio]:
-    """Every other finished trial over one, fastest first. Those that were not timed together with it are left out.
+    Those that were not timed together with it are left out.
 
     Args:
         analysis: The run.
@@ -124,7 +113,10 @@ def speed_ratios(analysis: Analysis, against: str, batch_size: int) -> list[Spee
         calls = _paired(mine.fixed_length, other.fixed_length)
         if len(calls):
             median = latency_ratio.median_interval(calls)
-            found.append(SpeedRatio(trial.id, against, batch_size, median.value, median.low, median.high, len(calls)))
+            ratio = latency_ratio.Ratio(
+                trial.id, against, batch_size, median.value, median.low, median.high, len(calls)
+            )
+            found.append(ratio)
     return sorted(found, key=lambda one: -one.ratio)
 
 
